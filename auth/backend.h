@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+// The seam to the game's backend: is this player valid, and here is a result.
+//
+// Both calls are asynchronous: the answer comes from the loop, never from inside the call, exactly
+// once, unless the call is cancelled. Deadlines belong to the callers (auth/verify, auth/reporter),
+// which cancel. A backend never decides what an error means: verify fails closed above it.
+
+#ifndef AUTH_BACKEND_H
+#define AUTH_BACKEND_H
+
+#include "auth/token.h"
+#include "config/base/counters.h"
+#include "config/base/loop.h"
+#include "config/base/worker.h"
+#include "config/config.h"
+
+enum auth_verdict {
+    AUTH_YES,
+    AUTH_NO,
+    AUTH_ERROR, // no answer that can be trusted: fail closed, 4503
+};
+
+enum auth_delivery {
+    AUTH_DELIVERED, // the backend has it, now or from an earlier try under the same key
+    AUTH_REFUSED,   // the backend will never take it (dead letter)
+    AUTH_RETRY,     // not now
+};
+
+// What the backend says about a valid player beyond "yes"; empty where it says nothing.
+struct auth_attributes {
+    char display_name[65];
+};
+
+// Everything a backend may want to know. Lives as long as the call.
+struct auth_verify_request {
+    const struct auth_token *token;
+    const char *session;   // name asked for, maybe empty
+    const char *transport; // "udp", ...
+    const char *remote;    // "192.0.2.1:50123"
+    const char *client;    // what the client calls itself, maybe empty
+};
+
+// One delivery of a result. `key` is the idempotency key: stable over restarts.
+struct auth_report {
+    const char *key;        // "<race id>" or "<race id>/<subject>"
+    const char *subject;    // player id for per-player deliveries, else ""
+    struct bytes_span body; // canonical JSON of the whole result (game/result.h)
+    unsigned attempt;       // 1 = first
+};
+
+struct auth_backend;
+struct auth_backend_env;
+struct auth_call; // one call under way, made by the backend
+
+typedef void auth_verify_done(void *context, enum auth_verdict verdict,
+                              const struct auth_attributes *attributes);
+typedef void auth_report_done(void *context, enum auth_delivery delivery);
+
+struct auth_backend_impl {
+    const char *name;
+    // NULL with one line in *error that says what to mend.
+    struct auth_backend *(*create)(const struct auth_backend_env *env, struct error *error);
+    // NULL: cannot begin now (then `done` is not called), treated as AUTH_ERROR / AUTH_RETRY.
+    struct auth_call *(*verify)(struct auth_backend *backend,
+                                const struct auth_verify_request *request, auth_verify_done *done,
+                                void *context);
+    struct auth_call *(*report)(struct auth_backend *backend, const struct auth_report *report,
+                                auth_report_done *done, void *context);
+    // After this `done` is not called. The call must still be under way.
+    void (*cancel)(struct auth_backend *backend, struct auth_call *call);
+    // How a result is split into deliveries: calls `each` with the subject of every one, in order.
+    // NULL: one delivery of the whole result, subject "".
+    void (*plan)(struct auth_backend *backend, struct bytes_span body,
+                 void (*each)(void *context, const char *subject), void *context);
+    void (*destroy)(struct auth_backend *backend); // calls under way are cancelled
+};
+
+struct auth_backend {
+    const struct auth_backend_impl *impl;
+};
+
+// What a backend may use; all borrowed for the backend's lifetime.
+struct auth_backend_env {
+    struct loop *loop;
+    struct worker *worker;
+    struct counters *counters;
+    const struct config *config;
+};
+
+// The row for config->backend in backends.c.
+const struct auth_backend_impl *auth_backend_find(const struct config *config);
+
+#endif

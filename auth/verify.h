@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// Verifications under way: deadline, cap, queue, and cancellation by connection handle.
+//
+// The owner of a request is an opaque key (net_conn_id_key of the connection). A player who leaves
+// cancels his request; a late answer then resolves to nobody. Everything but the backend's yes is
+// no: denied, or unavailable when there was no answer that can be trusted.
+
+#ifndef AUTH_VERIFY_H
+#define AUTH_VERIFY_H
+
+#include "auth/backend.h"
+
+struct auth_verify;
+
+enum auth_outcome {
+    AUTH_ADMITTED,
+    AUTH_DENIED,      // the backend said no -> 4003
+    AUTH_UNAVAILABLE, // error, deadline, queue full -> 4503
+};
+
+// Called from the loop, once per started request that was not cancelled; never from inside start.
+typedef void auth_verify_outcome(void *user, uint64_t owner, enum auth_outcome outcome,
+                                 const struct auth_attributes *attributes);
+
+struct auth_verify *auth_verify_create(struct loop *loop, struct auth_backend *backend,
+                                       const struct config *config, struct counters *counters,
+                                       auth_verify_outcome *outcome, void *user) BASE_MUST_USE;
+void auth_verify_destroy(struct auth_verify *verify); // cancels all, calls nothing
+// Copies what it needs from the request. At most one request per owner (asserted).
+void auth_verify_start(struct auth_verify *verify, uint64_t owner,
+                       const struct auth_verify_request *request);
+void auth_verify_cancel(struct auth_verify *verify, uint64_t owner); // unknown owner: no-op
+unsigned auth_verify_in_flight(const struct auth_verify *verify);
+
+#endif
