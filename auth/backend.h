@@ -40,7 +40,9 @@ struct auth_verify_request {
     const char *client;    // what the client calls itself, maybe empty
 };
 
-// One delivery of a result. `key` is the idempotency key: stable over restarts.
+// One delivery of a result. `key` is the idempotency key: stable over restarts. Lives as long as
+// the call. attempt 1 promises that no earlier try under this key ever began, not even one that a
+// crash cut short: attempts are counted on disk before they start.
 struct auth_report {
     const char *key;        // "<race id>" or "<race id>/<subject>"
     const char *subject;    // player id for per-player deliveries, else ""

@@ -19,6 +19,7 @@ enum auth_outcome {
 };
 
 // Called from the loop, once per started request that was not cancelled; never from inside start.
+// May start and cancel, but not destroy. `attributes` is never NULL.
 typedef void auth_verify_outcome(void *user, uint64_t owner, enum auth_outcome outcome,
                                  const struct auth_attributes *attributes);
 
@@ -26,10 +27,13 @@ struct auth_verify *auth_verify_create(struct loop *loop, struct auth_backend *b
                                        const struct config *config, struct counters *counters,
                                        auth_verify_outcome *outcome, void *user) BASE_MUST_USE;
 void auth_verify_destroy(struct auth_verify *verify); // cancels all, calls nothing
-// Copies what it needs from the request. At most one request per owner (asserted).
-void auth_verify_start(struct auth_verify *verify, uint64_t owner,
-                       const struct auth_verify_request *request);
+// Copies what it needs from the request. At most one request per owner (asserted). False: neither
+// place nor queue, or a backend that cannot begin; counted, `outcome` is not called, and the caller
+// does as for AUTH_UNAVAILABLE.
+bool auth_verify_start(struct auth_verify *verify, uint64_t owner,
+                       const struct auth_verify_request *request) BASE_MUST_USE;
 void auth_verify_cancel(struct auth_verify *verify, uint64_t owner); // unknown owner: no-op
+// At the backend or waiting for a place there.
 unsigned auth_verify_in_flight(const struct auth_verify *verify);
 
 #endif
