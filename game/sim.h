@@ -50,12 +50,13 @@ struct game_sim {
 
     // Maps: the built-in ones by index (NULL past the end), or from a file's text.
     const struct game_map *(*builtin_map)(unsigned index);
-    // Blocking, start-up only. NULL with one line in *error (line number, what is allowed).
-    const struct game_map *(*load_map)(const char *name, struct bytes_span text,
+    // Blocking, start-up only. `label` is what error lines call the text (a file name); the map's
+    // own name stands in the text. NULL with one line in *error: "label:line: what is allowed".
+    const struct game_map *(*load_map)(const char *label, struct bytes_span text,
                                        struct error *error);
     void (*free_map)(const struct game_map *map); // only for loaded ones
 
-    // state: state_bytes zeroed bytes, aligned for max_align_t.
+    // state: state_bytes zeroed bytes, aligned for max_align_t. Keeps no pointer into `setup`.
     void (*init)(void *state, const struct game_sim_setup *setup);
     // Brings an input from a peer into range, in place; true when something had to be changed
     // (forged or impossible: counted by the caller).
