@@ -32,6 +32,8 @@ struct bytes_span bytes_of_string(const char *text);
 bool bytes_equal(struct bytes_span a, struct bytes_span b);
 // True when the span is valid UTF-8 (RFC 3629: no overlongs, surrogates or values over U+10FFFF).
 bool bytes_is_utf8(struct bytes_span span);
+// Size in bytes (1..4) of the valid UTF-8 sequence at the front; 0 when there is none.
+size_t bytes_utf8_sequence(struct bytes_span span);
 
 // A growing buffer that owns its memory and never exceeds `limit`. The unread part is
 // data[start .. start+size): appending adds at the end, consuming removes from the front, so that
@@ -49,7 +51,8 @@ void bytes_buf_init(struct bytes_buf *buf, size_t limit);
 // Releases the memory; a finished or zeroed buffer may be finished again.
 void bytes_buf_finish(struct bytes_buf *buf);
 struct bytes_span bytes_buf_span(const struct bytes_buf *buf);
-// False, with the buffer unchanged, when the limit would be passed or memory is short.
+// False, with the contents unchanged, when the limit would be passed or memory is short. What is
+// appended must not lie inside the buffer itself.
 bool bytes_buf_append(struct bytes_buf *buf, struct bytes_span span) BASE_MUST_USE;
 bool bytes_buf_append_u8(struct bytes_buf *buf, uint8_t value) BASE_MUST_USE;
 bool bytes_buf_append_text(struct bytes_buf *buf, const char *text) BASE_MUST_USE;

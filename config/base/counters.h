@@ -21,6 +21,8 @@ enum counter_type {
     COUNTER_GAUGE,
 };
 
+// Cells belong to the registry and are counted in on the loop's thread only.
+
 // The cell for name and label (both label strings NULL for none; `name` without _total). The same
 // name and label give the same cell. Strings are copied. Never NULL: too many cells (a bug, since
 // labels come from fixed lists and never from peers) or no memory abort at start-up.
@@ -40,7 +42,8 @@ struct histogram {
 
 struct histogram *histogram_cell(struct counters *counters, const char *name, const char *help);
 void histogram_add(struct histogram *histogram, uint64_t duration_ns);
-// The upper bound in ns of the bucket that holds the given share (0..1000 per mille) of samples.
+// The upper bound in ns of the bucket that holds the given share (0..1000 per mille) of samples;
+// the largest sample beyond the last bound; 0 without samples.
 uint64_t histogram_quantile_ns(const struct histogram *histogram, unsigned per_mille);
 
 // Appends the whole OpenMetrics exposition (families in order of first registration, with # TYPE,

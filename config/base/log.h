@@ -58,8 +58,12 @@ struct log_field {
 #define LOG_T(field, v) ((struct log_field){(field), LOG_FIELD_BOOL, {.truth = (v)}})
 
 // `fd` is written with one write(2) a line and stays the caller's; `clock` gives the time stamps.
+// Nothing is written before. Ignores SIGPIPE for the process. A line that the sink does not take at
+// once is lost, never waited for; the next that passes carries lines_lost=N.
 void log_open(int fd, enum log_level max_level, enum log_format format, const struct clock *clock);
 bool log_enabled(enum log_level level);
+// How many lines the sink refused since log_open().
+uint64_t log_lines_lost(void);
 
 // Per call site token bucket for lines that a peer can cause: 5 at once, then one a second;
 // what was held back is said in a field suppressed=N of the next line that passes.

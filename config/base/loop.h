@@ -93,6 +93,8 @@ struct loop_task {
 
 void loop_task_init(struct loop_task *task, void (*handler)(void *context), void *context);
 void loop_defer(struct loop *loop, struct loop_task *task); // no-op when already queued
+// Takes back a deferred or posted task whose handler was not called yet; no-op otherwise. Only on
+// the loop's thread.
 void loop_task_cancel(struct loop *loop, struct loop_task *task);
 
 // The one entry for other threads: runs task->handler on the loop's thread in a later turn and

@@ -20,7 +20,6 @@ struct worker_job {
     void (*done)(void *context); // the loop's thread
     void *context;
     struct worker_job *next; // the worker's
-    struct loop_task task;   // the worker's
 };
 
 // Queue is bounded by `max_jobs`. NULL on failure with the reason in *error.
@@ -29,7 +28,8 @@ struct worker *worker_create(struct loop *loop, const char *name, unsigned max_j
 // False when max_jobs jobs are under way; the job is then untouched.
 bool worker_submit(struct worker *worker, struct worker_job *job) BASE_MUST_USE;
 unsigned worker_pending(const struct worker *worker);
-// Finishes every queued job's work, joins the thread; `done` of those jobs is called before return.
+// Finishes every queued job's work, joins the thread; `done` of those jobs is called before return,
+// and so is the work and `done` of what they submit (which must end). Before loop_destroy().
 void worker_destroy(struct worker *worker);
 
 #endif
