@@ -3,7 +3,6 @@
 
 #include "game/input.h"
 
-#include <assert.h>
 #include <string.h>
 
 void game_inputs_clear(struct game_inputs *inputs)
@@ -19,10 +18,9 @@ static void note_margin(struct game_inputs *inputs, int32_t margin_ticks)
     }
 }
 
-enum game_input_verdict game_inputs_put(struct game_inputs *inputs, uint32_t tick,
-                                        uint32_t next_tick, const uint8_t *input, unsigned size)
+enum game_input_verdict game_inputs_claim(struct game_inputs *inputs, uint32_t tick,
+                                          uint32_t next_tick, uint8_t **cell)
 {
-    assert(size <= LIMIT_INPUT_BYTES);
     if (tick < next_tick) {
         if (tick <= inputs->newest_tick) {
             return GAME_INPUT_AGAIN;
@@ -35,12 +33,12 @@ enum game_input_verdict game_inputs_put(struct game_inputs *inputs, uint32_t tic
     if (tick - next_tick >= GAME_INPUT_WINDOW) {
         return GAME_INPUT_FAR;
     }
-    unsigned cell = tick % GAME_INPUT_WINDOW;
-    if (inputs->ticks[cell] == tick) {
+    unsigned place = tick % GAME_INPUT_WINDOW;
+    if (inputs->ticks[place] == tick) {
         return GAME_INPUT_AGAIN;
     }
-    inputs->ticks[cell] = tick;
-    memcpy(inputs->cells[cell], input, size);
+    inputs->ticks[place] = tick;
+    *cell = inputs->cells[place];
     if (tick > inputs->newest_tick) {
         inputs->newest_tick = tick;
         note_margin(inputs, (int32_t)(tick - next_tick));

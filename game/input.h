@@ -23,8 +23,8 @@ struct game_inputs {
     unsigned repeated; // ticks in a row that `last` stood in for a missing input
 
     // Since the last report to the client.
-    uint32_t newest_tick;  // ever seen in time
-    int32_t margin_ticks;  // least lead of an input on its first arrival; < 0: late
+    uint32_t newest_tick; // ever seen in time
+    int32_t margin_ticks; // least lead of an input on its first arrival; < 0: late
     bool margin_known;
     uint32_t late;
 };
@@ -37,9 +37,10 @@ enum game_input_verdict {
 };
 
 void game_inputs_clear(struct game_inputs *inputs);
-// `next_tick` is the tick that runs next. `input` is size bytes, already sanitized.
-enum game_input_verdict game_inputs_put(struct game_inputs *inputs, uint32_t tick,
-                                        uint32_t next_tick, const uint8_t *input, unsigned size);
+// `next_tick` is the tick that runs next. With GAME_INPUT_TAKEN *cell is where the caller writes
+// the input, already sanitized; otherwise *cell is not set.
+enum game_input_verdict game_inputs_claim(struct game_inputs *inputs, uint32_t tick,
+                                          uint32_t next_tick, uint8_t **cell);
 // Writes the input to use for `tick`; after more than repeat_max missing ones, zeroes.
 void game_inputs_take(struct game_inputs *inputs, uint32_t tick, unsigned repeat_max,
                       uint8_t *input, unsigned size);

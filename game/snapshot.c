@@ -85,8 +85,7 @@ void game_snapshots_take(struct game_snapshots *snapshots, uint32_t tick,
     snapshots->ticks[snapshots->newest] = tick;
     int32_t *values = values_at(snapshots, snapshots->newest);
     sim->view(state, values);
-    snapshots->checksum =
-        net_delta_checksum(values, snapshots->entities * snapshots->per_entity);
+    snapshots->checksum = net_delta_checksum(values, snapshots->entities * snapshots->per_entity);
 }
 
 // The place of the ring that holds ack_tick, or NULL. A client cannot have the newest one yet.

@@ -16,8 +16,8 @@
 struct game_snapshots;
 
 // Room for max_entities * values_per_entity values in each place of the ring.
-struct game_snapshots *game_snapshots_create(unsigned max_entities,
-                                             unsigned values_per_entity) BASE_MUST_USE;
+struct game_snapshots *game_snapshots_create(unsigned max_entities, unsigned values_per_entity)
+    BASE_MUST_USE;
 void game_snapshots_destroy(struct game_snapshots *snapshots);
 // Forgets all baselines: a new race, perhaps with other entities.
 void game_snapshots_reset(struct game_snapshots *snapshots, unsigned entities);

@@ -17,9 +17,9 @@ void game_tick_init(struct game_tick *tick, unsigned rate, unsigned catch_up_max
     tick->duration = histogram_cell(counters, "paddock_tick_duration_seconds",
                                     "Work of a wake-up that ran ticks: input, steps, snapshots");
     tick->run = counter_cell(counters, COUNTER_TOTAL, "paddock_ticks", "Ticks run", NULL, NULL);
-    tick->skipped = counter_cell(counters, COUNTER_TOTAL, "paddock_ticks_skipped",
-                                 "Ticks given up because they were beyond the catch-up cap", NULL,
-                                 NULL);
+    tick->skipped =
+        counter_cell(counters, COUNTER_TOTAL, "paddock_ticks_skipped",
+                     "Ticks given up because they were beyond the catch-up cap", NULL, NULL);
 }
 
 void game_tick_start(struct game_tick *tick, uint64_t now_ns)
