@@ -33,6 +33,7 @@ enum auth_token_error {
     AUTH_TOKEN_EMPTY_PLAYER_ID,
     AUTH_TOKEN_EMPTY_PLAYER_TOKEN,
     AUTH_TOKEN_CONTROL_CHARACTER, // in one of the two: C0 (also \u0000), DEL or C1
+    AUTH_TOKEN_ERRORS, // how many there are
 };
 
 // On anything but AUTH_TOKEN_OK *token is wiped.

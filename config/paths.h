@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+// Where the server keeps its files: --data-dir and its default.
+
+#ifndef CONFIG_PATHS_H
+#define CONFIG_PATHS_H
+
+#include "config/config.h"
+
+// Writes the path of a data file: `setting` as it is when it is not empty (":memory:" included),
+// else `file_name` in --data-dir, which is made when it does not exist (mode 0700). Without
+// --data-dir: $XDG_STATE_HOME/paddock, ~/.local/state/paddock, or the current folder when HOME is
+// unset too. False with one line in *error when the folder cannot be made.
+bool config_data_path(const struct config *config, const char *setting, const char *file_name,
+                      char path[LIMIT_PATH_BYTES], struct error *error) BASE_MUST_USE;
+
+#endif
