@@ -22,7 +22,8 @@
 struct url {
     char scheme[URL_SCHEME_BYTES]; // lower case
     char host[URL_HOST_BYTES];     // without brackets, lower case
-    uint16_t port;                 // 0 = not given
+    uint16_t port;                 // 0 when absent, or given as 0: any free port
+    bool has_port;                 // a port was given, be it 0
     char path[URL_PATH_BYTES];     // starts with '/', or empty
     char query[URL_QUERY_BYTES];   // without '?', or empty
     bool host_is_v6;

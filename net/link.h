@@ -56,7 +56,7 @@ struct net_link {
     struct net_addr remote;
     struct net_addr local;
     bool confidential; // encrypted, loopback or in-process: nobody on the way can read it
-    uint64_t bytes_in, bytes_out; // payload bytes of messages
+    uint64_t bytes_in, bytes_out; // payload bytes of messages; counted in link.c
     uint64_t messages_in, messages_out;
 };
 
@@ -72,5 +72,9 @@ void net_link_send(struct net_link *link, struct net_payload *payload, enum net_
 // queued reliably before is still delivered if the peer takes it within close-ms.
 void net_link_close(struct net_link *link, uint16_t code, const char *reason);
 void net_link_set_urgent(struct net_link *link, bool urgent);
+
+// For transports: counts a message that has come whole and hands it to the user above. The link may
+// have been closed by its handler when this returns.
+void net_link_deliver(struct net_link *link, struct bytes_span message);
 
 #endif

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+// The registry: every way to move messages, one row. A new transport is one pair of files, one row
+// here, and a run of the shared transport suite.
+
+#include <string.h>
+
+#include "net/transport.h"
+#include "net/transport_memory.h"
+
+static const struct net_transport transports[] = {
+    {.scheme = "memory",
+     .default_port = 1,
+     .confidential = true,
+     .listen = net_memory_listen,
+     .dial = net_memory_dial},
+};
+
+const struct net_transport *net_transport_find(const char *scheme)
+{
+    for (size_t i = 0; i < BASE_COUNT(transports); i++) {
+        if (strcmp(transports[i].scheme, scheme) == 0) {
+            return &transports[i];
+        }
+    }
+    return NULL;
+}
+
+// Without memory, which is for tests inside one process.
+const char *net_transport_schemes(void)
+{
+    return "udp, tcp, tls, ws, wss";
+}
