@@ -12,8 +12,8 @@
 #define DELAY_MIN_NS (10 * CLOCK_NS_PER_US)
 
 // Added to a round trip before a lost reliable message is sent again, as a real sender waits.
-#define RETRANSMIT_EXTRA_NS  (20 * CLOCK_NS_PER_MS)
-#define RETRANSMITS_MAX      32
+#define RETRANSMIT_EXTRA_NS   (20 * CLOCK_NS_PER_MS)
+#define RETRANSMITS_MAX       32
 #define NETSIM_CAPACITY_FIRST 16
 
 // SplitMix64: every seed gives a good sequence, zero included.
