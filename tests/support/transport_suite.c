@@ -5,6 +5,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -260,7 +261,8 @@ static void fill(uint8_t *bytes, size_t size, uint32_t sequence)
     }
 }
 
-static void send(struct end *end, size_t size, uint32_t sequence, enum net_delivery delivery)
+static void send_message(struct end *end, size_t size, uint32_t sequence,
+                         enum net_delivery delivery)
 {
     static uint8_t bytes[LIMIT_MESSAGE_BYTES];
     fill(bytes, size, sequence);
@@ -301,10 +303,10 @@ static void messages_of_every_size_pass_both_ways(void **state)
     connect_both(fixture);
     uint64_t bytes = 0;
     for (unsigned i = 0; i < BASE_COUNT(sizes); i++) {
-        send(&fixture->client, sizes[i], i + 1, NET_RELIABLE);
+        send_message(&fixture->client, sizes[i], i + 1, NET_RELIABLE);
         RUN_UNTIL(fixture, fixture->server.messages == i + 1);
         expect_last(&fixture->server, sizes[i], i + 1);
-        send(&fixture->server, sizes[i], i + 1, NET_RELIABLE);
+        send_message(&fixture->server, sizes[i], i + 1, NET_RELIABLE);
         RUN_UNTIL(fixture, fixture->client.messages == i + 1);
         expect_last(&fixture->client, sizes[i], i + 1);
         bytes += sizes[i];
@@ -319,8 +321,8 @@ static void an_unreliable_message_passes_both_ways(void **state)
 {
     struct fixture *fixture = *state;
     connect_both(fixture);
-    send(&fixture->client, 500, 1, NET_UNRELIABLE);
-    send(&fixture->server, 500, 1, NET_UNRELIABLE);
+    send_message(&fixture->client, 500, 1, NET_UNRELIABLE);
+    send_message(&fixture->server, 500, 1, NET_UNRELIABLE);
     RUN_UNTIL(fixture, fixture->server.messages == 1 && fixture->client.messages == 1);
     expect_last(&fixture->server, 500, 1);
     expect_last(&fixture->client, 500, 1);
@@ -349,8 +351,8 @@ static void reliable_messages_keep_their_order(void **state)
     struct fixture *fixture = *state;
     connect_both(fixture);
     for (uint32_t i = 1; i <= ORDER_MESSAGES; i++) {
-        send(&fixture->client, 20 + i % 300, i, NET_RELIABLE);
-        send(&fixture->server, 20 + i % 300, i, NET_RELIABLE);
+        send_message(&fixture->client, 20 + i % 300, i, NET_RELIABLE);
+        send_message(&fixture->server, 20 + i % 300, i, NET_RELIABLE);
         if (i % 50 == 0) {
             turn(fixture);
         }
@@ -381,7 +383,7 @@ static void the_servers_close_code_arrives_after_what_was_sent(void **state)
 {
     struct fixture *fixture = *state;
     connect_both(fixture);
-    send(&fixture->server, 2000, 1, NET_RELIABLE);
+    send_message(&fixture->server, 2000, 1, NET_RELIABLE);
     end_close(&fixture->server, NET_CLOSE_AUTH_DENIED);
     RUN_UNTIL(fixture, fixture->client.closed);
     assert_int_equal(fixture->client.messages, 1);
@@ -394,7 +396,7 @@ static void the_clients_close_code_arrives_after_what_was_sent(void **state)
 {
     struct fixture *fixture = *state;
     connect_both(fixture);
-    send(&fixture->client, 2000, 1, NET_RELIABLE);
+    send_message(&fixture->client, 2000, 1, NET_RELIABLE);
     end_close(&fixture->client, NET_CLOSE_NORMAL);
     RUN_UNTIL(fixture, fixture->server.closed);
     assert_int_equal(fixture->server.messages, 1);
@@ -430,7 +432,7 @@ static void the_server_may_close_inside_its_message_handler(void **state)
     fixture->server.close_on_message = NET_CLOSE_FLOODING;
     connect_both(fixture);
     for (uint32_t i = 1; i <= 10; i++) {
-        send(&fixture->client, 100, i, NET_RELIABLE);
+        send_message(&fixture->client, 100, i, NET_RELIABLE);
     }
     RUN_UNTIL(fixture, fixture->client.closed);
     assert_int_equal(fixture->client.close_code, NET_CLOSE_FLOODING);
@@ -443,7 +445,7 @@ static void the_client_may_close_inside_its_message_handler(void **state)
     fixture->client.close_on_message = NET_CLOSE_NORMAL;
     connect_both(fixture);
     for (uint32_t i = 1; i <= 10; i++) {
-        send(&fixture->server, 100, i, NET_RELIABLE);
+        send_message(&fixture->server, 100, i, NET_RELIABLE);
     }
     RUN_UNTIL(fixture, fixture->server.closed);
     assert_int_equal(fixture->server.close_code, NET_CLOSE_NORMAL);
@@ -503,7 +505,7 @@ static void a_vanished_peer_is_noticed(void **state)
         net_hub_finish(fixture->client_hub);
     }
     uint64_t patience_ns = (suite->vanish_ms ? suite->vanish_ms : VANISH_MS) * CLOCK_NS_PER_MS;
-    send(&fixture->server, 100, 1, NET_RELIABLE);
+    send_message(&fixture->server, 100, 1, NET_RELIABLE);
     RUN_UNTIL_WITHIN(fixture, fixture->server.closed, patience_ns);
     assert_int_equal(fixture->server.close_code, NET_CLOSE_LOST);
     assert_int_equal(fixture->server.messages, 0);
@@ -524,7 +526,7 @@ static void after_stop_accepting_old_links_live_and_new_ones_fail(void **state)
     assert_false(late.opened);
     assert_int_equal(fixture->accepted, 1);
     fixture->server.echo = true;
-    send(&fixture->client, 64, 7, NET_RELIABLE);
+    send_message(&fixture->client, 64, 7, NET_RELIABLE);
     RUN_UNTIL(fixture, fixture->client.messages == 1);
     expect_last(&fixture->client, 64, 7);
 }
@@ -536,16 +538,16 @@ static void a_backlog_of_unreliable_messages_keeps_the_newest(void **state)
         skip();
     }
     connect_both(fixture);
-    send(&fixture->server, 64, 1, NET_RELIABLE);
+    send_message(&fixture->server, 64, 1, NET_RELIABLE);
     for (uint32_t i = 2; i <= BACKLOG; i++) {
-        send(&fixture->server, BACKLOG_BYTES, i, NET_UNRELIABLE);
+        send_message(&fixture->server, BACKLOG_BYTES, i, NET_UNRELIABLE);
     }
     RUN_UNTIL(fixture, fixture->client.last_sequence == BACKLOG);
     assert_false(fixture->client.out_of_order);
     assert_true(fixture->client.messages < BACKLOG / 2);
     expect_last(&fixture->client, BACKLOG_BYTES, BACKLOG);
     // and the link is as good as before
-    send(&fixture->server, 64, BACKLOG + 1, NET_RELIABLE);
+    send_message(&fixture->server, 64, BACKLOG + 1, NET_RELIABLE);
     RUN_UNTIL(fixture, fixture->client.last_sequence == BACKLOG + 1);
 }
 
@@ -553,8 +555,8 @@ static void hubs_finish_with_links_open(void **state)
 {
     struct fixture *fixture = *state;
     connect_both(fixture);
-    send(&fixture->server, 16384, 1, NET_RELIABLE);
-    send(&fixture->client, 16384, 1, NET_UNRELIABLE);
+    send_message(&fixture->server, 16384, 1, NET_RELIABLE);
+    send_message(&fixture->client, 16384, 1, NET_UNRELIABLE);
     net_hub_finish(fixture->server_hub);
     net_hub_finish(fixture->client_hub);
     assert_false(fixture->server.closed || fixture->client.closed);
