@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "net/transport.h"
+#include "net/transport_enet.h"
 #include "net/transport_memory.h"
 
 static const struct net_transport transports[] = {
@@ -13,6 +14,7 @@ static const struct net_transport transports[] = {
      .confidential = true,
      .listen = net_memory_listen,
      .dial = net_memory_dial},
+    {.scheme = "udp", .default_port = 7777, .listen = net_enet_listen, .dial = net_enet_dial},
 };
 
 const struct net_transport *net_transport_find(const char *scheme)

@@ -1,0 +1,782 @@
+// SPDX-License-Identifier: MIT
+// udp:// — links over ENet peers.
+//
+// Owns ENet hosts, their sockets, and the mapping between ENet's peers and links. Channel 0 carries
+// reliable messages, channel 1 the others, which ENet sequences (a late snapshot is dropped, never
+// delivered after a newer one). Declines to know what messages mean. Driven by the hub: pump once a
+// tick, flush once a turn, and by the socket itself while somebody is joining.
+//
+// ENet 1.3.17 has habits that this file works around: an oversize datagram makes
+// enet_host_service() return -1 (harmless, call again); a half-open peer keeps its slot for half a
+// minute (swept here after two seconds); a timed-out peer and one that said goodbye with code 0
+// raise the same event (told apart by the time of the last acknowledgement); and unreliable
+// messages of several fragments leak its waiting-data budget, which is why big ones are not marked
+// ENET_PACKET_FLAG_UNRELIABLE_FRAGMENT: ENet then sends them as reliable fragments.
+
+#include "net/transport_enet.h"
+
+#include <assert.h>
+#include <enet/enet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/base/log.h"
+
+enum {
+    CHANNEL_RELIABLE,
+    CHANNEL_UNRELIABLE,
+    CHANNELS,
+};
+
+#define HANDSHAKE_NS       (5 * CLOCK_NS_PER_S)
+#define HALF_OPEN_NS       (2 * CLOCK_NS_PER_S)
+#define SWEEP_NS           (100 * CLOCK_NS_PER_MS)
+#define DIAL_SERVICE_NS    (20 * CLOCK_NS_PER_MS) // a quiet dial's retransmissions and pings
+#define TIMEOUT_MIN_MS     5000
+#define TIMEOUT_MAX_MS     10000
+#define SILENCE_MS         2500 // ENet pings twice a second, so a peer that lives was heard since
+#define SPARE_PEERS_MAX    256
+#define SOCKET_BYTES       (4 << 20)  // asked for; the kernel caps it at net.core.rmem_max
+#define WAITING_BYTES      (64 << 10) // received and not yet taken, per peer of a listener
+#define DIAL_WAITING_BYTES (1 << 20)  // a client may take its messages late
+#define SERVICE_CALLS_MAX  64
+#define SERVICE_BATCH      256 // datagrams that ENet takes in one service call at most
+#define EVENTS_MAX         8192
+
+enum link_state {
+    LINK_FREE,
+    LINK_CONNECTING, // dialled
+    LINK_OPEN,
+    LINK_CLOSING, // its user has let go; ENet still delivers what was queued
+};
+
+// One per ENet peer, at the same index.
+struct enet_link {
+    struct net_link base;
+    struct enet_port *port;
+    ENetPeer *peer; // whose `data` is this link, for good
+    enum link_state state;
+    bool urgent;
+    uint16_t failure;      // close code to end with at the next pump; 0 = none
+    uint32_t acked_ms;     // ENet's time of the last acknowledgement, as of the last sweep
+    uint64_t deadline_ns;  // of the handshake or of the closing
+    uint64_t half_open_ns; // since when the peer is half open, and which attempt that is
+    uint32_t half_open_id;
+};
+
+// One ENet host with its socket.
+struct enet_port {
+    struct enet_port *next; // enet_endpoint::ports
+    struct enet_endpoint *endpoint;
+    ENetHost *host;
+    struct loop_fd watch;
+    struct enet_link *links; // host->peerCount
+    unsigned open_links;
+    unsigned urgent_links;
+    unsigned failed_links;
+    bool unsent;
+    uint64_t serviced_ns;
+    uint64_t swept_ns;
+    // The packet that was made last for each delivery, while ENet holds it: the next send of the
+    // same payload shares it.
+    ENetPacket *shared[2];
+};
+
+// A listener with its one port, or all dials of a hub with a port each.
+struct enet_endpoint {
+    struct net_endpoint base;
+    struct net_hub *hub;
+    struct net_traffic traffic;
+    const struct net_acceptor *acceptor; // NULL for dials
+    bool accepting;
+    struct enet_port *ports;
+};
+
+static const struct net_endpoint_impl endpoint_impl;
+static const struct net_link_impl link_impl;
+
+// ---- packets
+
+static struct net_payload *packet_payload(const ENetPacket *packet)
+{
+    return (struct net_payload *)(void *)(packet->data - offsetof(struct net_payload, bytes));
+}
+
+static void packet_freed(ENetPacket *packet)
+{
+    struct enet_port *port = packet->userData;
+    for (unsigned i = 0; i < BASE_COUNT(port->shared); i++) {
+        if (port->shared[i] == packet) {
+            port->shared[i] = NULL;
+        }
+    }
+    net_payload_unref(packet_payload(packet));
+}
+
+// A packet that refers to the payload's bytes. A snapshot goes to many peers in one go; ENet then
+// counts references on one packet instead of copying the bytes for each of them.
+static ENetPacket *port_packet(struct enet_port *port, struct net_payload *payload,
+                               enum net_delivery delivery)
+{
+    ENetPacket **shared = &port->shared[delivery == NET_RELIABLE];
+    if (*shared && (*shared)->data == payload->bytes) {
+        return *shared;
+    }
+    enet_uint32 flags = ENET_PACKET_FLAG_NO_ALLOCATE;
+    if (delivery == NET_RELIABLE) {
+        flags |= ENET_PACKET_FLAG_RELIABLE;
+    }
+    ENetPacket *packet = enet_packet_create(payload->bytes, payload->size, flags);
+    if (!packet) {
+        return NULL;
+    }
+    net_payload_ref(payload);
+    packet->userData = port;
+    packet->freeCallback = packet_freed;
+    *shared = packet;
+    return packet;
+}
+
+// ---- links
+
+static struct enet_link *link_of(struct net_link *base)
+{
+    assert(base->impl == &link_impl);
+    return (struct enet_link *)base;
+}
+
+static struct loop *port_loop(const struct enet_port *port)
+{
+    return port->endpoint->hub->loop;
+}
+
+// Joins are served at once; once everybody plays, the socket is read at tick edges only.
+static void port_set_pace(struct enet_port *port)
+{
+    bool urgent = port->urgent_links > 0 || port->open_links == 0;
+    loop_fd_set(port_loop(port), &port->watch, LOOP_READ, urgent ? LOOP_URGENT : LOOP_PACED);
+}
+
+static void addr_from_enet(struct net_addr *addr, const ENetAddress *from)
+{
+    struct sockaddr_storage storage = {0};
+    struct sockaddr_in *v4 = (struct sockaddr_in *)&storage;
+    v4->sin_family = AF_INET;
+    v4->sin_addr.s_addr = from->host;
+    v4->sin_port = htons(from->port);
+    net_addr_from_sockaddr(addr, &storage);
+}
+
+static void link_take(struct enet_link *link, enum link_state state)
+{
+    struct enet_port *port = link->port;
+    assert(link->state == LINK_FREE);
+    link->base = (struct net_link){
+        .impl = &link_impl,
+        .transport = port->endpoint->base.transport->scheme,
+    };
+    addr_from_enet(&link->base.remote, &link->peer->address);
+    link->base.confidential = net_addr_is_loopback(&link->base.remote);
+    link->state = state;
+    link->urgent = true;
+    link->failure = 0;
+    link->acked_ms = port->host->serviceTime;
+    port->open_links++;
+    port->urgent_links++;
+    port->endpoint->base.link_count++;
+    port_set_pace(port);
+}
+
+// Its user is gone or going; the slot stays taken until ENet has said goodbye.
+static void link_let_go(struct enet_link *link)
+{
+    struct enet_port *port = link->port;
+    assert(link->state == LINK_CONNECTING || link->state == LINK_OPEN);
+    link->state = LINK_CLOSING;
+    link->deadline_ns = loop_now_ns(port_loop(port)) +
+                        (uint64_t)port->endpoint->hub->config->close_ms * CLOCK_NS_PER_MS;
+    port->open_links--;
+    port->urgent_links -= link->urgent;
+    port->failed_links -= link->failure != 0;
+    port->unsent = true;
+    port_set_pace(port);
+}
+
+static void link_free(struct enet_link *link)
+{
+    assert(link->state == LINK_CLOSING);
+    link->state = LINK_FREE;
+    link->port->endpoint->base.link_count--;
+}
+
+static void link_report_closed(struct enet_link *link, uint16_t code)
+{
+    link->base.handler->closed(link->base.user, &link->base, code, net_close_text(code));
+}
+
+// The end comes from below: ENet's peer is already gone.
+static void link_lost(struct enet_link *link, uint16_t code)
+{
+    if (link->state != LINK_CLOSING) {
+        link_let_go(link);
+        link_report_closed(link, code);
+    }
+    link_free(link);
+}
+
+static void enet_link_close(struct net_link *base, uint16_t code, const char *reason)
+{
+    (void)reason; // ENet carries 32 bits; the peer looks the text up by the code
+    struct enet_link *link = link_of(base);
+    link_let_go(link);
+    enet_peer_disconnect_later(link->peer, code);
+    if (link->peer->state == ENET_PEER_STATE_DISCONNECTED) {
+        link_free(link); // it had never been connected: no event will come
+    }
+}
+
+static void enet_link_set_urgent(struct net_link *base, bool urgent)
+{
+    struct enet_link *link = link_of(base);
+    if (urgent != link->urgent) {
+        link->urgent = urgent;
+        link->port->urgent_links += urgent ? 1u : -1u;
+        port_set_pace(link->port);
+    }
+}
+
+static void link_fail(struct enet_link *link, uint16_t code)
+{
+    link->failure = code;
+    link->port->failed_links++;
+}
+
+// Bytes that ENet holds for the peer: on the way, and waiting for the window. Every waiting command
+// counts for what it costs in memory, so the walk is bounded by queue-bytes.
+static bool link_is_full(const struct enet_link *link)
+{
+    const ENetPeer *peer = link->peer;
+    size_t limit = (size_t)link->port->endpoint->hub->config->queue_bytes;
+    size_t bytes = peer->reliableDataInTransit;
+    const ENetListNode *end = &peer->outgoingCommands.sentinel;
+    for (const ENetListNode *node = end->next; node != end && bytes <= limit; node = node->next) {
+        bytes += ((const ENetOutgoingCommand *)node)->fragmentLength + sizeof(ENetOutgoingCommand);
+    }
+    return bytes > limit;
+}
+
+static void enet_link_send(struct net_link *base, struct net_payload *payload,
+                           enum net_delivery delivery)
+{
+    struct enet_link *link = link_of(base);
+    if (link->state != LINK_OPEN || link->failure) {
+        return;
+    }
+    bool reliable = delivery == NET_RELIABLE;
+    if (reliable && link_is_full(link)) {
+        link_fail(link, NET_CLOSE_SLOW_CONSUMER);
+        return;
+    }
+    // A stock client may have asked for one channel.
+    bool apart = !reliable && link->peer->channelCount > CHANNEL_UNRELIABLE;
+    enet_uint8 channel = apart ? CHANNEL_UNRELIABLE : CHANNEL_RELIABLE;
+    ENetPacket *packet = port_packet(link->port, payload, delivery);
+    bool queued = packet && enet_peer_send(link->peer, channel, packet) == 0;
+    if (packet && packet->referenceCount == 0) {
+        enet_packet_destroy(packet);
+    }
+    if (!queued && reliable) {
+        bool too_big = payload->size > link->port->host->maximumPacketSize;
+        link_fail(link, too_big ? NET_CLOSE_TOO_BIG : NET_CLOSE_INTERNAL);
+        return;
+    }
+    link->port->unsent = true;
+}
+
+static const struct net_link_impl link_impl = {
+    .send = enet_link_send,
+    .close = enet_link_close,
+    .set_urgent = enet_link_set_urgent,
+};
+
+// ---- events
+
+static void peer_configure(ENetPeer *peer)
+{
+    enet_peer_timeout(peer, ENET_PEER_TIMEOUT_LIMIT, TIMEOUT_MIN_MS, TIMEOUT_MAX_MS);
+    // ENet answers a rising round trip by dropping unreliable packets before they are sent, all of
+    // them in the end. Snapshots are small and paced already: it shall recover at once and never
+    // throttle.
+    enet_peer_throttle_configure(peer, ENET_PEER_PACKET_THROTTLE_INTERVAL,
+                                 ENET_PEER_PACKET_THROTTLE_SCALE, 0);
+}
+
+// Where the link's datagrams leave from; a dial's socket has a port only now.
+static void link_find_local(struct enet_link *link)
+{
+    ENetAddress local = link->port->host->address;
+    enet_socket_get_address(link->port->host->socket, &local);
+    addr_from_enet(&link->base.local, &local);
+}
+
+static void on_connect(struct enet_link *link)
+{
+    bool dialled = link->state == LINK_CONNECTING;
+    if (dialled) {
+        link->state = LINK_OPEN;
+        link->acked_ms = link->port->host->serviceTime;
+    } else {
+        link_take(link, LINK_OPEN);
+    }
+    link_find_local(link);
+    peer_configure(link->peer);
+    link->port->unsent = true;
+    if (dialled) {
+        if (link->base.handler->opened) {
+            link->base.handler->opened(link->base.user, &link->base);
+        }
+        return;
+    }
+    const struct net_acceptor *acceptor = link->port->endpoint->acceptor;
+    uint16_t refused = acceptor->accept(acceptor->user, &link->base);
+    if (refused) {
+        link_let_go(link);
+        enet_peer_disconnect(link->peer, refused);
+    }
+}
+
+// What the peer's goodbye means. Our own side sends close codes; a stock client sends 0.
+static uint16_t goodbye_code(const struct enet_link *link, enet_uint32 data)
+{
+    if (data >= NET_CLOSE_NORMAL && data <= 4999 && data != NET_CLOSE_LOST) {
+        return (uint16_t)data;
+    }
+    bool silent = link->port->host->serviceTime - link->acked_ms > SILENCE_MS;
+    bool lost = link->state == LINK_CONNECTING || (data == 0 && silent);
+    return lost ? NET_CLOSE_LOST : NET_CLOSE_NORMAL;
+}
+
+static void on_event(const ENetEvent *event)
+{
+    struct enet_link *link = event->peer->data;
+    switch (event->type) {
+    case ENET_EVENT_TYPE_CONNECT:
+        on_connect(link);
+        break;
+    case ENET_EVENT_TYPE_RECEIVE:
+        if (link->state == LINK_OPEN) {
+            struct bytes_span message = bytes_of(event->packet->data, event->packet->dataLength);
+            net_link_deliver(&link->base, message);
+        }
+        enet_packet_destroy(event->packet);
+        break;
+    case ENET_EVENT_TYPE_DISCONNECT:
+        if (link->state != LINK_FREE) {
+            link_lost(link, goodbye_code(link, event->data));
+        }
+        break;
+    case ENET_EVENT_TYPE_NONE:
+        break;
+    }
+}
+
+// ---- ports
+
+// True when the datagram asks for a new peer: it is addressed to none, and ENet takes only a
+// CONNECT from there, as the first command. (ENet's datagram: u16 peer with flags, u16 time when
+// flagged, u32 checksum when the host uses one, commands of which the first byte tells the kind.)
+static bool is_connect(const ENetHost *host)
+{
+    if (host->receivedDataLength < sizeof(enet_uint16)) {
+        return false;
+    }
+    uint16_t peer = bytes_get_u16(host->receivedData);
+    size_t command = sizeof(enet_uint16);
+    command += peer & ENET_PROTOCOL_HEADER_FLAG_SENT_TIME ? sizeof(enet_uint16) : 0;
+    command += host->checksum ? sizeof(enet_uint32) : 0;
+    return (peer & ENET_PROTOCOL_MAXIMUM_PEER_ID) == ENET_PROTOCOL_MAXIMUM_PEER_ID &&
+           host->receivedDataLength > command &&
+           (host->receivedData[command] & ENET_PROTOCOL_COMMAND_MASK) ==
+               ENET_PROTOCOL_COMMAND_CONNECT;
+}
+
+// ENet shows every datagram here first; 1 = it shall not see it. Who may not connect gets no
+// answer at all: his address is not proven yet, and silence cannot be turned against a third party.
+static int ENET_CALLBACK intercept(ENetHost *host, ENetEvent *event)
+{
+    (void)event;
+    const struct enet_link *any = host->peers[0].data;
+    const struct enet_endpoint *endpoint = any->port->endpoint;
+    if (!endpoint->acceptor || !is_connect(host)) {
+        return 0;
+    }
+    const struct net_acceptor *acceptor = endpoint->acceptor;
+    struct net_addr remote;
+    addr_from_enet(&remote, &host->receivedAddress);
+    bool admitted = endpoint->accepting &&
+                    (!acceptor->admit_address || acceptor->admit_address(acceptor->user, &remote));
+    if (!admitted) {
+        (*endpoint->traffic.dropped)++;
+    }
+    return !admitted;
+}
+
+static void port_count_traffic(struct enet_port *port)
+{
+    struct net_traffic *traffic = &port->endpoint->traffic;
+    ENetHost *host = port->host;
+    *traffic->bytes_in += host->totalReceivedData;
+    *traffic->packets_in += host->totalReceivedPackets;
+    *traffic->bytes_out += host->totalSentData;
+    *traffic->packets_out += host->totalSentPackets;
+    host->totalReceivedData = host->totalReceivedPackets = 0;
+    host->totalSentData = host->totalSentPackets = 0;
+}
+
+static unsigned port_drain_events(struct enet_port *port, unsigned budget)
+{
+    unsigned count = 0;
+    ENetEvent event;
+    while (count < budget && enet_host_check_events(port->host, &event) > 0) {
+        on_event(&event);
+        count++;
+    }
+    return count;
+}
+
+// ENet must get an event to fill: without one it holds a connect back until the next dispatch and
+// refuses the hello that came in the same datagram, which costs half a second of retransmission.
+// It then stops reading at each connect, so it is called until the socket is empty, within bounds.
+static void port_receive(struct enet_port *port)
+{
+    unsigned events = port_drain_events(port, EVENTS_MAX);
+    for (unsigned calls = 0; calls < SERVICE_CALLS_MAX && events < EVENTS_MAX; calls++) {
+        ENetEvent event = {.type = ENET_EVENT_TYPE_NONE};
+        uint32_t before = port->host->totalReceivedPackets;
+        int result = enet_host_service(port->host, &event, 0);
+        bool drained = port->host->totalReceivedPackets - before < SERVICE_BATCH;
+        if (result > 0) {
+            on_event(&event);
+            events += 1 + port_drain_events(port, EVENTS_MAX);
+        }
+        bool stopped_early = result < 0 || event.type == ENET_EVENT_TYPE_CONNECT ||
+                             event.type == ENET_EVENT_TYPE_DISCONNECT;
+        if (drained && !stopped_early) {
+            break;
+        }
+    }
+}
+
+static void port_end_failed(struct enet_port *port)
+{
+    for (size_t i = 0; port->failed_links > 0 && i < port->host->peerCount; i++) {
+        struct enet_link *link = &port->links[i];
+        if (link->state == LINK_OPEN && link->failure) {
+            uint16_t code = link->failure;
+            link_let_go(link);
+            enet_peer_disconnect(link->peer, code);
+            link_report_closed(link, code);
+        }
+    }
+}
+
+// A CONNECT with a forged source makes ENet answer six times and hold the slot for 31 s.
+static void sweep_half_open(struct enet_port *port, size_t index, uint64_t now_ns)
+{
+    struct enet_link *link = &port->links[index];
+    ENetPeer *peer = link->peer;
+    if (peer->state != ENET_PEER_STATE_ACKNOWLEDGING_CONNECT) {
+        link->half_open_ns = 0;
+    } else if (link->half_open_ns == 0 || link->half_open_id != peer->connectID) {
+        link->half_open_ns = now_ns;
+        link->half_open_id = peer->connectID;
+    } else if (now_ns - link->half_open_ns >= HALF_OPEN_NS) {
+        link->half_open_ns = 0;
+        enet_peer_reset(peer);
+        (*port->endpoint->traffic.dropped)++;
+    }
+}
+
+static void port_sweep(struct enet_port *port, uint64_t now_ns)
+{
+    for (size_t i = 0; i < port->host->peerCount; i++) {
+        struct enet_link *link = &port->links[i];
+        sweep_half_open(port, i, now_ns);
+        if (link->state == LINK_FREE) {
+            continue;
+        }
+        if (link->peer->lastReceiveTime != 0) {
+            link->acked_ms = link->peer->lastReceiveTime;
+        }
+        if (link->state != LINK_OPEN && now_ns >= link->deadline_ns) {
+            enet_peer_reset(link->peer);
+            link_lost(link, NET_CLOSE_LOST);
+        }
+    }
+}
+
+static void port_service(struct enet_port *port, uint64_t now_ns)
+{
+    if (port->serviced_ns == now_ns) {
+        return;
+    }
+    port->serviced_ns = now_ns;
+    port_receive(port);
+    port_end_failed(port);
+    if (now_ns - port->swept_ns >= SWEEP_NS) {
+        port->swept_ns = now_ns;
+        port_sweep(port, now_ns);
+    }
+    port_count_traffic(port);
+}
+
+static void port_ready(void *context, unsigned ready)
+{
+    (void)ready;
+    struct enet_port *port = context;
+    port_service(port, loop_now_ns(port_loop(port)));
+}
+
+static void port_flush(struct enet_port *port)
+{
+    port->unsent = false;
+    enet_host_flush(port->host);
+    port_count_traffic(port);
+}
+
+// `bind` NULL: any address and port. NULL with errno set.
+static struct enet_port *port_create(struct enet_endpoint *endpoint, const ENetAddress *bind,
+                                     size_t peers)
+{
+    struct enet_port *port = calloc(1, sizeof(*port));
+    if (!port) {
+        return NULL;
+    }
+    port->endpoint = endpoint;
+    port->links = calloc(peers, sizeof(*port->links));
+    if (!port->links) {
+        goto free_port;
+    }
+    port->host = enet_host_create(bind, peers, CHANNELS, 0, 0);
+    if (!port->host) {
+        goto free_links;
+    }
+    for (size_t i = 0; i < peers; i++) {
+        port->links[i].port = port;
+        port->links[i].peer = &port->host->peers[i];
+        port->host->peers[i].data = &port->links[i];
+    }
+    port->host->intercept = intercept;
+    port->host->maximumPacketSize = LIMIT_MESSAGE_BYTES;
+    port->host->maximumWaitingData = bind ? WAITING_BYTES : DIAL_WAITING_BYTES;
+    if (!loop_fd_add(endpoint->hub->loop, &port->watch, port->host->socket, LOOP_READ, LOOP_URGENT,
+                     port_ready, port)) {
+        goto destroy_host;
+    }
+    port->next = endpoint->ports;
+    endpoint->ports = port;
+    return port;
+
+destroy_host:
+    enet_host_destroy(port->host);
+free_links:
+    free(port->links);
+free_port:
+    free(port);
+    return NULL;
+}
+
+// The port is already out of its endpoint's list.
+static void port_destroy(struct enet_port *port)
+{
+    loop_fd_remove(port_loop(port), &port->watch);
+    for (size_t i = 0; i < port->host->peerCount; i++) {
+        if (port->links[i].state == LINK_OPEN) {
+            enet_peer_disconnect(port->links[i].peer, NET_CLOSE_GOING_AWAY);
+        }
+    }
+    port_flush(port);
+    enet_host_destroy(port->host);
+    free(port->links);
+    free(port);
+}
+
+// ---- endpoints
+
+static struct enet_endpoint *endpoint_of(struct net_endpoint *base)
+{
+    assert(base->impl == &endpoint_impl);
+    return (struct enet_endpoint *)base;
+}
+
+static void endpoint_pump(struct net_endpoint *base, uint64_t now_ns)
+{
+    struct enet_endpoint *endpoint = endpoint_of(base);
+    for (struct enet_port **at = &endpoint->ports; *at;) {
+        struct enet_port *port = *at;
+        if (endpoint->acceptor || now_ns - port->serviced_ns >= DIAL_SERVICE_NS) {
+            port_service(port, now_ns);
+        }
+        if (!endpoint->acceptor && port->links[0].state == LINK_FREE) {
+            // A handler may have dialled meanwhile, in front of the list.
+            at = &endpoint->ports;
+            while (*at != port) {
+                at = &(*at)->next;
+            }
+            *at = port->next;
+            port_destroy(port);
+        } else {
+            at = &port->next;
+        }
+    }
+}
+
+static void endpoint_flush(struct net_endpoint *base, uint64_t now_ns)
+{
+    (void)now_ns;
+    for (struct enet_port *port = endpoint_of(base)->ports; port; port = port->next) {
+        if (port->unsent) {
+            port_flush(port);
+        }
+    }
+}
+
+static void endpoint_stop_accepting(struct net_endpoint *base)
+{
+    endpoint_of(base)->accepting = false;
+}
+
+static void endpoint_destroy(struct net_endpoint *base)
+{
+    struct enet_endpoint *endpoint = endpoint_of(base);
+    while (endpoint->ports) {
+        struct enet_port *port = endpoint->ports;
+        endpoint->ports = port->next;
+        port_destroy(port);
+    }
+    free(endpoint);
+}
+
+static const struct net_endpoint_impl endpoint_impl = {
+    .pump = endpoint_pump,
+    .flush = endpoint_flush,
+    .stop_accepting = endpoint_stop_accepting,
+    .destroy = endpoint_destroy,
+};
+
+static struct enet_endpoint *endpoint_create(struct net_hub *hub, const struct net_transport *self,
+                                             const struct net_acceptor *acceptor,
+                                             struct error *error)
+{
+    struct enet_endpoint *endpoint = NULL;
+    if (enet_initialize() < 0 || !(endpoint = calloc(1, sizeof(*endpoint)))) {
+        error_set(error, "%s: no memory", self->scheme);
+        return NULL;
+    }
+    endpoint->base.impl = &endpoint_impl;
+    endpoint->base.transport = self;
+    endpoint->hub = hub;
+    endpoint->acceptor = acceptor;
+    endpoint->accepting = acceptor != NULL;
+    net_traffic_init(&endpoint->traffic, hub->counters, self->scheme);
+    return endpoint;
+}
+
+static bool resolve(const struct net_transport *self, const struct url *url, ENetAddress *address,
+                    struct error *error)
+{
+    struct net_addr found[16];
+    unsigned count = net_addr_resolve(url->host, url->port, found, BASE_COUNT(found), error);
+    for (unsigned i = 0; i < count; i++) {
+        if (net_addr_is_v4(&found[i])) {
+            memcpy(&address->host, found[i].ip + 12, sizeof(address->host));
+            address->port = url->port;
+            return true;
+        }
+    }
+    if (count > 0) {
+        error_set(error, "%s://%s: %s speaks IPv4 only; use tcp, tls, ws or wss for IPv6",
+                  self->scheme, url->host, self->scheme);
+    }
+    return false;
+}
+
+// Every seat, and a spare quarter for those who are still to be verified or are about to leave.
+static size_t peers_for(const struct config *config)
+{
+    size_t seats = (size_t)config->max_sessions * (size_t)config->players_per_session;
+    size_t spare = seats / 4 < 16 ? 16 : seats / 4;
+    size_t peers = seats + (spare < SPARE_PEERS_MAX ? spare : SPARE_PEERS_MAX);
+    return peers < LIMIT_UDP_PEERS ? peers : LIMIT_UDP_PEERS;
+}
+
+struct net_endpoint *net_enet_listen(struct net_hub *hub, const struct net_transport *self,
+                                     const struct url *url, const struct net_acceptor *acceptor,
+                                     struct error *error)
+{
+    ENetAddress address;
+    if (!resolve(self, url, &address, error)) {
+        return NULL;
+    }
+    struct enet_endpoint *endpoint = endpoint_create(hub, self, acceptor, error);
+    if (!endpoint) {
+        return NULL;
+    }
+    struct enet_port *port = port_create(endpoint, &address, peers_for(hub->config));
+    if (!port) {
+        error_set(error, "%s://%s:%u: cannot listen: %s", self->scheme, url->host, url->port,
+                  strerror(errno));
+        free(endpoint);
+        return NULL;
+    }
+    enet_socket_set_option(port->host->socket, ENET_SOCKOPT_RCVBUF, SOCKET_BYTES);
+    enet_socket_set_option(port->host->socket, ENET_SOCKOPT_SNDBUF, SOCKET_BYTES);
+    struct url bound = *url;
+    bound.port = port->host->address.port;
+    url_format(&bound, endpoint->base.url);
+    net_hub_add(hub, &endpoint->base);
+    return &endpoint->base;
+}
+
+static struct enet_endpoint *find_dialer(const struct net_hub *hub,
+                                         const struct net_transport *self)
+{
+    for (struct net_endpoint *at = hub->endpoints; at; at = at->next) {
+        if (at->impl == &endpoint_impl && at->transport == self && !endpoint_of(at)->acceptor) {
+            return endpoint_of(at);
+        }
+    }
+    return NULL;
+}
+
+struct net_link *net_enet_dial(struct net_hub *hub, const struct net_transport *self,
+                               const struct url *url, const struct net_link_handler *handler,
+                               void *user, struct error *error)
+{
+    ENetAddress address;
+    if (!resolve(self, url, &address, error)) {
+        return NULL;
+    }
+    struct enet_endpoint *dialer = find_dialer(hub, self);
+    if (!dialer) {
+        dialer = endpoint_create(hub, self, NULL, error);
+        if (!dialer) {
+            return NULL;
+        }
+        net_hub_add(hub, &dialer->base);
+    }
+    struct enet_port *port = port_create(dialer, NULL, 1);
+    ENetPeer *peer = port ? enet_host_connect(port->host, &address, CHANNELS, 0) : NULL;
+    if (!peer) {
+        // A port without a link goes with the next pump.
+        error_set(error, "%s://%s:%u: cannot connect: %s", self->scheme, url->host, url->port,
+                  strerror(errno));
+        return NULL;
+    }
+    link_take(&port->links[0], LINK_CONNECTING);
+    port->links[0].deadline_ns = loop_now_ns(hub->loop) + HANDSHAKE_NS;
+    port->unsent = true;
+    net_link_attach(&port->links[0].base, handler, user);
+    return &port->links[0].base;
+}
