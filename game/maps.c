@@ -48,10 +48,7 @@ static const struct game_map *load_file(const struct game_sim *sim, const char *
     } else if (size > MAP_FILE_BYTES) {
         error_set(error, "%s: %s", path, too_big);
     } else {
-        map = sim->load_map(file_name, bytes_of(text, size), error);
-        if (!map) {
-            error_prefix(error, "%s", path);
-        }
+        map = sim->load_map(path, bytes_of(text, size), error);
     }
     free(text);
     return map;
