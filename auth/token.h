@@ -33,17 +33,19 @@ enum auth_token_error {
     AUTH_TOKEN_EMPTY_PLAYER_ID,
     AUTH_TOKEN_EMPTY_PLAYER_TOKEN,
     AUTH_TOKEN_CONTROL_CHARACTER, // in one of the two: C0 (also \u0000), DEL or C1
-    AUTH_TOKEN_ERRORS, // how many there are
+    AUTH_TOKEN_ERRORS,            // how many there are
 };
 
 // On anything but AUTH_TOKEN_OK *token is wiped.
 enum auth_token_error auth_token_decode(struct bytes_span bytes, struct auth_token *token)
     BASE_MUST_USE;
+// The part of the check that concerns the two fields: for tokens that are about to be issued.
+enum auth_token_error auth_token_check(const struct auth_token *token) BASE_MUST_USE;
 const char *auth_token_error_name(enum auth_token_error error); // "null_player_token", for logs
 void auth_token_wipe(struct auth_token *token);
-// Appends the form that the real serializer makes (fields in this order, '/' as "\/"). False, with
-// `out` unchanged, when that would be over LIMIT_TOKEN_BYTES or does not fit. What this encodes
-// decodes to the same again.
+// The token must pass auth_token_check (asserted). Appends the form that the real serializer makes
+// (fields in this order, '/' as "\/"). False, with `out` unchanged, when that would be over
+// LIMIT_TOKEN_BYTES or does not fit. What this encodes decodes to the same again.
 bool auth_token_encode(const struct auth_token *token, struct bytes_buf *out) BASE_MUST_USE;
 // First 8 hex digits of SHA-256: all of a token that a log may hold.
 void auth_token_fingerprint(struct bytes_span token, char text[9]);
