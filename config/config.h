@@ -40,6 +40,8 @@ struct config {
 #undef OPTION_ENUM
 #undef OPTION_LIST
 #undef OPTION_SECRET
+    // The server token stood in argv, where other users of the machine could read it: warn.
+    bool server_token_on_command_line;
 };
 
 enum config_duplicate {

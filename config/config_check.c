@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+// What settings must be to each other. Rows of options.def check themselves; here stands what spans
+// several, each as one sentence that says how to mend it. Knows of listeners what their URLs say,
+// not which schemes exist. Driven by main after config_load().
+
+#include <string.h>
+
+#include "config/config.h"
+#include "config/url.h"
+
+static bool is_encrypted(const struct url *url)
+{
+    return strcmp(url->scheme, "tls") == 0 || strcmp(url->scheme, "wss") == 0;
+}
+
+static uint16_t port_of(const struct url *url)
+{
+    return url->has_port ? url->port : url_default_port(url->scheme);
+}
+
+// Listeners of one kind cannot share an address and port.
+static const char *kind_of(const struct url *url)
+{
+    static const char *const stream[] = {"tcp", "tls", "ws", "wss"};
+    for (size_t i = 0; i < BASE_COUNT(stream); i++) {
+        if (strcmp(url->scheme, stream[i]) == 0) {
+            return "tcp";
+        }
+    }
+    return url->scheme;
+}
+
+static bool clash(const struct url *a, const struct url *b)
+{
+    return strcmp(kind_of(a), kind_of(b)) == 0 && strcmp(a->host, b->host) == 0 &&
+           port_of(a) == port_of(b) && port_of(a) != 0; // 0: each takes a free one
+}
+
+static void check_listener(const struct config *config, const char *text, const struct url *url,
+                           struct error_list *errors)
+{
+    if (config->dev && !url_host_is_loopback(url)) {
+        error_list_add(errors,
+                       "--listen=%.100s: --dev serves only this machine; listen on 127.0.0.1, or "
+                       "drop --dev and set FUSION_SERVER_TOKEN",
+                       text);
+    }
+    if (!config->dev && is_encrypted(url) && !config->tls_cert[0]) {
+        error_list_add(errors,
+                       "--listen=%.100s: needs a certificate; give --tls-cert (and --tls-key), or "
+                       "start with --dev on a laptop",
+                       text);
+    }
+}
+
+static void check_listeners(const struct config *config, struct error_list *errors)
+{
+    struct url urls[LIMIT_LISTENERS];
+    unsigned good = 0;
+    if (config->listen.count == 0) {
+        error_list_add(errors, "--listen: nobody could connect; give at least one URL");
+    }
+    for (unsigned i = 0; i < config->listen.count; i++) {
+        const char *text = config->listen.items[i];
+        struct url *url = &urls[good];
+        struct error error;
+        if (!url_parse(text, url, &error)) {
+            error_list_add(errors, "--listen=%s", error.text);
+            continue;
+        }
+        check_listener(config, text, url, errors);
+        for (unsigned j = 0; j < good; j++) {
+            if (clash(&urls[j], url)) {
+                char other[URL_TEXT_BYTES];
+                url_format(&urls[j], other);
+                error_list_add(errors, "--listen=%.100s: the same address and port as %.100s", text,
+                               other);
+                break;
+            }
+        }
+        good++;
+    }
+}
+
+static void check_order(long low, const char *low_name, long high, const char *high_name,
+                        struct error_list *errors)
+{
+    if (low > high) {
+        error_list_add(errors, "--%s=%ld: must not exceed --%s, which is %ld", low_name, low,
+                       high_name, high);
+    }
+}
+
+static void check_admin(const struct config *config, struct error_list *errors)
+{
+    struct url url;
+    struct error error;
+    if (strcmp(config->admin, "off") != 0 && !url_parse_address(config->admin, &url, &error)) {
+        error_list_add(errors, "--admin=%s, or 'off'", error.text);
+    }
+}
+
+static void check_websocket_path(const struct config *config, struct error_list *errors)
+{
+    const char *path = config->websocket_path;
+    bool good = path[0] == '/';
+    for (const char *at = path; *at; at++) {
+        good = good && *at > 0x20 && *at < 0x7F && !strchr("?#%", *at);
+    }
+    if (!good) {
+        error_list_add(errors,
+                       "--websocket-path=%.60s: must begin with / and hold only visible ASCII "
+                       "without ?, # and %%",
+                       path);
+    }
+}
+
+bool config_check(const struct config *config, struct error_list *errors)
+{
+    unsigned errors_before = errors->count;
+    check_order(config->snapshot_rate, "snapshot-rate", config->tick_rate, "tick-rate", errors);
+    check_order(config->min_players, "min-players", config->players_per_session,
+                "players-per-session", errors);
+    check_order(config->report_retry_ms, "report-retry-ms", config->report_retry_max_ms,
+                "report-retry-max-ms", errors);
+    check_listeners(config, errors);
+    check_admin(config, errors);
+    check_websocket_path(config, errors);
+    if (config->tls_key[0] && !config->tls_cert[0]) {
+        error_list_add(errors, "--tls-key: useless without --tls-cert");
+    }
+    if (!config->dev && !config->fusion_server_token) {
+        error_list_add(errors, "the server token is missing: set FUSION_SERVER_TOKEN, "
+                               "FUSION_SERVER_TOKEN_FILE or --fusion-server-token, or start with "
+                               "--dev on a laptop");
+    }
+    return errors->count == errors_before;
+}
