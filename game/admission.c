@@ -137,7 +137,9 @@ static void start_verification(struct game_admission *admission, struct member *
              LOG_S("remote", remote), LOG_S("client", client));
     set_state(admission, member, GAME_ADMISSION_VERIFYING);
     net_conn_set_state(admission->env.conns, member->conn, NET_STATE_WAIT);
-    auth_verify_start(admission->env.verify, net_conn_id_key(member->conn), &request);
+    if (!auth_verify_start(admission->env.verify, net_conn_id_key(member->conn), &request)) {
+        kick(admission, member, NET_CLOSE_BACKEND_DOWN);
+    }
 }
 
 static void on_hello(struct game_admission *admission, struct member *member, union event_data data)
