@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "config/url.h"
 #include "net/addr.h"
 
 #define CONNECTIONS_MAX         16
@@ -29,7 +30,6 @@
 #define SEND_BYTES              (64 * 1024) // what a client that does not read makes the kernel hold
 #define PAGE_BYTES_MAX          (512 * 1024)
 #define PROBE_NS_MAX            (2 * CLOCK_NS_PER_S)
-#define HOST_BYTES              256
 
 struct admin_connection {
     int fd; // -1: free slot
@@ -260,34 +260,11 @@ static void on_timer(void *context)
 
 // ---- addresses
 
-// "host:port" with an IPv6 host in brackets. The port must be said; 0 takes any free one.
 static bool parse_where(const char *where, struct net_addr *addr, struct error *error)
 {
-    const char *colon = strrchr(where, ':');
-    const char *name = where;
-    size_t name_size = colon ? (size_t)(colon - where) : 0;
-    bool bracketed = name_size >= 2 && where[0] == '[' && where[name_size - 1] == ']';
-    if (bracketed) {
-        name++;
-        name_size -= 2;
-    }
-    char host[HOST_BYTES];
-    if (name_size == 0 || name_size >= sizeof(host) ||
-        (!bracketed && memchr(name, ':', name_size))) {
-        goto refuse;
-    }
-    char *end = NULL;
-    errno = 0;
-    unsigned long port = strtoul(colon + 1, &end, 10);
-    if (colon[1] < '0' || colon[1] > '9' || *end != '\0' || errno != 0 || port > UINT16_MAX) {
-        goto refuse;
-    }
-    snprintf(host, sizeof(host), "%.*s", (int)name_size, name);
-    return net_addr_resolve(host, (uint16_t)port, addr, 1, error) == 1;
-
-refuse:
-    return error_set(error, "'%s' is not host:port, for example 127.0.0.1:9464 or [::1]:9464",
-                     where);
+    struct url url;
+    return url_parse_address(where, &url, error) &&
+           net_addr_resolve(url.host, url.port, addr, 1, error) == 1;
 }
 
 // A stream socket of the family of `addr`, and `addr` in the form that it takes.
