@@ -46,7 +46,7 @@ static void input(struct net_wire *wire, struct net_msg *msg)
     struct net_msg_input *m = &msg->input;
     net_wire_u32(wire, &m->ack_tick, 0, TICK_MAX);
     net_wire_u32(wire, &m->first_tick, 0, TICK_MAX);
-    net_wire_bin(wire, &m->inputs, 1, LIMIT_INPUTS_PER_MESSAGE * LIMIT_INPUT_BYTES);
+    net_wire_bin(wire, &m->inputs, 0, LIMIT_INPUTS_PER_MESSAGE * LIMIT_INPUT_BYTES);
 }
 
 static void ping(struct net_wire *wire, struct net_msg *msg)

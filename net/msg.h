@@ -40,7 +40,7 @@ struct net_msg_hello {
 struct net_msg_input {
     uint32_t ack_tick;        // newest snapshot that the client has applied, 0 = none
     uint32_t first_tick;      // server tick of the oldest input in the message
-    struct bytes_span inputs; // bin: count * input_bytes, oldest first, one per tick, 1..64
+    struct bytes_span inputs; // bin: count * input_bytes, oldest first, one per tick, 0..64
 };
 
 struct net_msg_ping {
