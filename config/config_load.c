@@ -213,7 +213,8 @@ static void unknown_variable(struct loader *loader, const char *variable)
     struct label label = variable_label(variable, NULL);
     char name[CONFIG_NAME_BYTES];
     char nearest_variable[CONFIG_NAME_BYTES];
-    snprintf(name, sizeof(name), "%s", variable + strlen(CONFIG_ENVIRONMENT_PREFIX));
+    snprintf(name, sizeof(name), "%.*s", (int)sizeof(name) - 1,
+             variable + strlen(CONFIG_ENVIRONMENT_PREFIX)); // a longer one names nothing
     for (char *at = name; *at; at++) {
         *at = *at == '_' ? '-' : (char)(*at >= 'A' && *at <= 'Z' ? *at - 'A' + 'a' : *at);
     }
