@@ -46,6 +46,7 @@ struct game_sim {
     unsigned input_bytes;           // size of one player's input for one tick, <= LIMIT_INPUT_BYTES
     unsigned values_per_entity;     // int32 values per entity in a snapshot
     const char *const *value_names; // values_per_entity names, for documentation and tools
+    // Depends on setup->entities at most, so that a session allocates once and races on any map.
     size_t (*state_bytes)(const struct game_sim_setup *setup);
 
     // Maps: the built-in ones by index (NULL past the end), or from a file's text.

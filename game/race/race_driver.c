@@ -30,7 +30,7 @@
 #define PEDAL_BAND RACE_METRES(2)
 
 struct race_course {
-    struct race_track *track;
+    struct race_track track;
     int32_t speeds[RACE_TRACK_POINTS_MAX]; // at most, at each point
 };
 
@@ -55,7 +55,7 @@ static int32_t curvature_at(const struct race_track *track, unsigned point)
 
 static void find_speeds(struct race_course *course)
 {
-    const struct race_track *track = course->track;
+    const struct race_track *track = &course->track;
     for (unsigned i = 0; i < track->count; i++) {
         course->speeds[i] = bend_speed(curvature_at(track, i));
     }
@@ -76,24 +76,17 @@ struct race_course *race_course_create(struct bytes_span map_data, struct error 
         return NULL;
     }
     struct race_course *course = calloc(1, sizeof(*course));
-    struct race_track *track = course ? malloc(race_track_bytes(map_data)) : NULL;
-    if (!track) {
-        free(course);
+    if (!course) {
         error_set(error, "out of memory");
         return NULL;
     }
-    race_track_init(track, map_data);
-    course->track = track;
+    race_track_init(&course->track, map_data);
     find_speeds(course);
     return course;
 }
 
 void race_course_destroy(struct race_course *course)
 {
-    if (!course) {
-        return;
-    }
-    free(course->track);
     free(course);
 }
 
@@ -113,7 +106,7 @@ void race_driver_init(struct race_driver *driver, const struct race_course *cour
         .course = course,
         .tick_rate = tick_rate,
         .random = seed,
-        .segment = course->track->count,
+        .segment = course->track.count,
     };
     int32_t gained = (100 - PACE_PERCENT_LEAST) * (int32_t)skill / RACE_DRIVER_SKILL_MAX;
     driver->pace_percent =
@@ -129,7 +122,7 @@ static int32_t from_cm(int32_t centimetres)
 
 static struct race_place look(struct race_driver *driver, struct race_vector at)
 {
-    const struct race_track *track = driver->course->track;
+    const struct race_track *track = &driver->course->track;
     struct race_place place;
     if (driver->segment < track->count) {
         place = race_track_near(track, driver->segment, at);
@@ -163,7 +156,7 @@ static int32_t steer_to(struct race_vector to_target, uint32_t heading, int32_t 
 static int32_t speed_allowed(const struct race_driver *driver, unsigned segment)
 {
     const struct race_course *course = driver->course;
-    unsigned next = (segment + 1) % course->track->count;
+    unsigned next = (segment + 1) % course->track.count;
     int32_t here = course->speeds[segment];
     int32_t there = course->speeds[next];
     int32_t least = here < there ? here : there;
@@ -199,7 +192,7 @@ static bool wants_respawn(struct race_driver *driver, uint32_t tick, const int32
 void race_driver_drive(struct race_driver *driver, uint32_t tick, const int32_t *values,
                        uint8_t input[RACE_INPUT_BYTES])
 {
-    const struct race_track *track = driver->course->track;
+    const struct race_track *track = &driver->course->track;
     for (unsigned i = 0; i < RACE_INPUT_BYTES; i++) {
         input[i] = 0;
     }

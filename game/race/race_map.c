@@ -6,8 +6,6 @@
 
 #include "game/race/race_map.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,22 +40,6 @@ struct draft {
     unsigned count;
     struct draft_point points[RACE_TRACK_POINTS_MAX];
 };
-
-static bool refuse_line(const struct draft *draft, unsigned line, const char *why)
-{
-    return error_set(draft->error, "%s:%u: %s", draft->label, line, why);
-}
-
-__attribute__((format(printf, 2, 3))) static bool refuse(const struct draft *draft,
-                                                         const char *format, ...)
-{
-    char why[160];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(why, sizeof(why), format, arguments);
-    va_end(arguments);
-    return refuse_line(draft, draft->line, why);
-}
 
 static bool is_blank(uint8_t letter)
 {
@@ -121,10 +103,11 @@ static bool read_name(struct draft *draft, struct bytes_span rest)
         ok = (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9') || letter == '-';
     }
     if (!ok) {
-        return refuse(draft, "name: 1 to %d of a-z, 0-9 and '-'", RACE_MAP_NAME_BYTES_MAX);
+        return error_set(draft->error, "name: 1 to %d of a-z, 0-9 and '-'",
+                         RACE_MAP_NAME_BYTES_MAX);
     }
     if (draft->name[0]) {
-        return refuse(draft, "name: said twice");
+        return error_set(draft->error, "name: said twice");
     }
     memcpy(draft->name, rest.data, rest.size);
     return true;
@@ -133,10 +116,10 @@ static bool read_name(struct draft *draft, struct bytes_span rest)
 static bool read_title(struct draft *draft, struct bytes_span rest)
 {
     if (rest.size < 1 || rest.size > RACE_TRACK_TITLE_BYTES_MAX) {
-        return refuse(draft, "title: 1 to %d characters", RACE_TRACK_TITLE_BYTES_MAX);
+        return error_set(draft->error, "title: 1 to %d characters", RACE_TRACK_TITLE_BYTES_MAX);
     }
     if (draft->title[0]) {
-        return refuse(draft, "title: said twice");
+        return error_set(draft->error, "title: said twice");
     }
     memcpy(draft->title, rest.data, rest.size);
     return true;
@@ -147,14 +130,14 @@ static bool read_width(struct draft *draft, struct bytes_span rest)
     int32_t width;
     if (!take_number(&rest, RACE_TRACK_WIDTH_DM_MIN, RACE_TRACK_WIDTH_DM_MAX, &width) ||
         rest.size > 0) {
-        return refuse(draft, "width: one number, %d to %d decimetres", RACE_TRACK_WIDTH_DM_MIN,
-                      RACE_TRACK_WIDTH_DM_MAX);
+        return error_set(draft->error, "width: one number, %d to %d decimetres",
+                         RACE_TRACK_WIDTH_DM_MIN, RACE_TRACK_WIDTH_DM_MAX);
     }
     if (draft->width) {
-        return refuse(draft, "width: said twice");
+        return error_set(draft->error, "width: said twice");
     }
     if (draft->count > 0) {
-        return refuse(draft, "width: must come before the first point");
+        return error_set(draft->error, "width: must come before the first point");
     }
     draft->width = width;
     return true;
@@ -165,11 +148,12 @@ static bool read_grid(struct draft *draft, struct bytes_span rest)
     int32_t columns, row;
     if (!take_number(&rest, 1, RACE_TRACK_COLUMNS_MAX, &columns) ||
         !take_number(&rest, RACE_TRACK_ROW_DM_MIN, RACE_TRACK_ROW_DM_MAX, &row) || rest.size > 0) {
-        return refuse(draft, "grid: 1 to %d columns, then %d to %d decimetres from row to row",
-                      RACE_TRACK_COLUMNS_MAX, RACE_TRACK_ROW_DM_MIN, RACE_TRACK_ROW_DM_MAX);
+        return error_set(draft->error,
+                         "grid: 1 to %d columns, then %d to %d decimetres from row to row",
+                         RACE_TRACK_COLUMNS_MAX, RACE_TRACK_ROW_DM_MIN, RACE_TRACK_ROW_DM_MAX);
     }
     if (draft->columns) {
-        return refuse(draft, "grid: said twice");
+        return error_set(draft->error, "grid: said twice");
     }
     draft->columns = columns;
     draft->row = row;
@@ -190,9 +174,9 @@ static bool check_segment(const struct draft *draft, const struct draft_point *f
     int32_t square = square_between(from, to);
     if (square < RACE_TRACK_SEGMENT_DM_MIN * RACE_TRACK_SEGMENT_DM_MIN ||
         square > RACE_TRACK_SEGMENT_DM_MAX * RACE_TRACK_SEGMENT_DM_MAX) {
-        return refuse(draft, "point: must be %d to %d decimetres from the %s",
-                      RACE_TRACK_SEGMENT_DM_MIN, RACE_TRACK_SEGMENT_DM_MAX,
-                      to == draft->points ? "first point, which follows" : "point before");
+        return error_set(draft->error, "point: must be %d to %d decimetres from the %s",
+                         RACE_TRACK_SEGMENT_DM_MIN, RACE_TRACK_SEGMENT_DM_MAX,
+                         to == draft->points ? "first point, which follows" : "point before");
     }
     return true;
 }
@@ -203,18 +187,20 @@ static bool read_point(struct draft *draft, struct bytes_span rest)
     int32_t reach = RACE_TRACK_COORDINATE_DM_MAX;
     if (!take_number(&rest, -reach, reach, &point.x) ||
         !take_number(&rest, -reach, reach, &point.y)) {
-        return refuse(draft, "point: x and y, each within %d decimetres of 0, then perhaps a width",
-                      RACE_TRACK_COORDINATE_DM_MAX);
+        return error_set(draft->error,
+                         "point: x and y, each within %d decimetres of 0, then perhaps a width",
+                         RACE_TRACK_COORDINATE_DM_MAX);
     }
     point.width = draft->width ? draft->width : WIDTH_DM_DEFAULT;
     if (rest.size > 0 &&
         (!take_number(&rest, RACE_TRACK_WIDTH_DM_MIN, RACE_TRACK_WIDTH_DM_MAX, &point.width) ||
          rest.size > 0)) {
-        return refuse(draft, "point: after x and y only a width, %d to %d decimetres",
-                      RACE_TRACK_WIDTH_DM_MIN, RACE_TRACK_WIDTH_DM_MAX);
+        return error_set(draft->error, "point: after x and y only a width, %d to %d decimetres",
+                         RACE_TRACK_WIDTH_DM_MIN, RACE_TRACK_WIDTH_DM_MAX);
     }
     if (draft->count == RACE_TRACK_POINTS_MAX) {
-        return refuse(draft, "point: a track has at most %d points", RACE_TRACK_POINTS_MAX);
+        return error_set(draft->error, "point: a track has at most %d points",
+                         RACE_TRACK_POINTS_MAX);
     }
     if (draft->count > 0 && !check_segment(draft, &draft->points[draft->count - 1], &point)) {
         return false;
@@ -227,13 +213,15 @@ static bool read_point(struct draft *draft, struct bytes_span rest)
 static bool read_checkpoint(struct draft *draft, struct bytes_span rest)
 {
     if (rest.size > 0) {
-        return refuse(draft, "checkpoint: nothing may follow; it stands at the point before it");
+        return error_set(draft->error,
+                         "checkpoint: nothing may follow; it stands at the point before it");
     }
     if (draft->count == 0) {
-        return refuse(draft, "checkpoint: must come after a point");
+        return error_set(draft->error, "checkpoint: must come after a point");
     }
     if (draft->points[draft->count - 1].gate) {
-        return refuse(draft, "checkpoint: this point is one already (the first always is)");
+        return error_set(draft->error,
+                         "checkpoint: this point is one already (the first always is)");
     }
     draft->points[draft->count - 1].gate = true;
     draft->gates = true;
@@ -254,11 +242,11 @@ static bool read_line(struct draft *draft, struct bytes_span line)
         line.size--;
     }
     if (line.size > LINE_BYTES_MAX) {
-        return refuse(draft, "a line has at most %d characters", LINE_BYTES_MAX);
+        return error_set(draft->error, "a line has at most %d characters", LINE_BYTES_MAX);
     }
     for (size_t i = 0; i < line.size; i++) {
         if (line.data[i] != '\t' && (line.data[i] < ' ' || line.data[i] > '~')) {
-            return refuse(draft, "only printable ASCII is allowed");
+            return error_set(draft->error, "only printable ASCII is allowed");
         }
     }
     trim(&line);
@@ -271,7 +259,8 @@ static bool read_line(struct draft *draft, struct bytes_span line)
             return keys[i].read(draft, line);
         }
     }
-    return refuse(draft, "a line begins with name, title, width, grid, point, checkpoint or '#'");
+    return error_set(draft->error,
+                     "a line begins with name, title, width, grid, point, checkpoint or '#'");
 }
 
 static bool read_lines(struct draft *draft, struct bytes_span text)
@@ -281,7 +270,7 @@ static bool read_lines(struct draft *draft, struct bytes_span text)
         size_t length = end ? (size_t)(end - text.data) : text.size;
         draft->line++;
         if (!read_line(draft, bytes_of(text.data, length))) {
-            return false;
+            return error_prefix(draft->error, "%s:%u", draft->label, draft->line);
         }
         skip(&text, end ? length + 1 : length);
     }
@@ -329,9 +318,8 @@ static bool complete(struct draft *draft)
                          draft->label, RACE_TRACK_POINTS_MIN, draft->count);
     }
     const struct draft_point *last = &draft->points[draft->count - 1];
-    draft->line = last->line;
     if (!check_segment(draft, last, draft->points)) {
-        return false;
+        return error_prefix(draft->error, "%s:%u", draft->label, last->line);
     }
     if (!draft->gates) {
         place_gates(draft);
@@ -382,20 +370,15 @@ static size_t encode(const struct draft *draft, uint8_t *data)
 
 static bool check_road(const struct draft *draft, struct bytes_span data)
 {
-    struct race_track *track = malloc(race_track_bytes(data));
-    if (!track) {
-        return error_set(draft->error, "%s: out of memory", draft->label);
+    struct race_track track;
+    race_track_init(&track, data);
+    unsigned point;
+    if (race_track_check(&track, &point, draft->error)) {
+        return true;
     }
-    race_track_init(track, data);
-    struct race_track_fault fault;
-    bool ok = race_track_check(track, &fault);
-    if (!ok && fault.point < draft->count) {
-        refuse_line(draft, draft->points[fault.point].line, fault.text);
-    } else if (!ok) {
-        error_set(draft->error, "%s: %s", draft->label, fault.text);
-    }
-    free(track);
-    return ok;
+    return point < draft->count
+               ? error_prefix(draft->error, "%s:%u", draft->label, draft->points[point].line)
+               : error_prefix(draft->error, "%s", draft->label);
 }
 
 const struct game_map *race_map_load(const char *label, struct bytes_span text, struct error *error)

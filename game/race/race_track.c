@@ -90,11 +90,6 @@ bool race_track_data_valid(struct bytes_span data)
     return points_valid(points, count);
 }
 
-size_t race_track_bytes(struct bytes_span data)
-{
-    return sizeof(struct race_track) + data_count(data) * sizeof(struct race_track_point);
-}
-
 // Unit vector; `length` receives the whole length, > 0.
 static struct race_vector normalise(struct race_vector v, int32_t *length)
 {

@@ -48,25 +48,19 @@ struct race_track {
     int32_t grid_row;                          // distance of rows
     int32_t length;                            // of a lap
     int32_t gates[RACE_TRACK_CHECKPOINTS_MAX]; // arc of each checkpoint
-    struct race_track_point points[];
+    struct race_track_point points[RACE_TRACK_POINTS_MAX];
 };
 
 // Whether these bytes can be map data at all: version, sizes, ranges of every field. Says nothing
 // about the shape of the road; see race_track_check().
 bool race_track_data_valid(struct bytes_span data) BASE_MUST_USE;
-// Size of the road for valid data.
-size_t race_track_bytes(struct bytes_span data);
 // Works out the road from valid data; cannot fail.
 void race_track_init(struct race_track *track, struct bytes_span data);
 
-// What makes a road unfit to race on: a rule, and the point where it is broken (count: the whole
-// lap). `text` is a complete sentence about it.
-struct race_track_fault {
-    unsigned point;
-    char text[160];
-};
-// The first fault, in the order of the points; false when there is one. Quadratic: start-up only.
-bool race_track_check(const struct race_track *track, struct race_track_fault *fault) BASE_MUST_USE;
+// Whether the road is fit to race on. If not, *error says which rule it breaks and *point where
+// (count: the lap as a whole). Quadratic: start-up only.
+bool race_track_check(const struct race_track *track, unsigned *point, struct error *error)
+    BASE_MUST_USE;
 
 // A place relative to the road: the nearest point of the centre line.
 struct race_place {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Which roads are fit to race on. Decides on shapes; race_track_text.c says on which line.
 
-#include <stdio.h>
-
 #include "config/limits.h"
 #include "game/race/race_track.h"
 
@@ -13,19 +11,13 @@
 #define OVERLAP_ARC_HALF_WIDTHS 4
 #define GRID_SPARE              RACE_METRES(20)
 
-static bool fault_set(struct race_track_fault *fault, unsigned point, const char *text)
-{
-    fault->point = point;
-    snprintf(fault->text, sizeof(fault->text), "%s", text);
-    return false;
-}
-
-static bool check_turns(const struct race_track *track, struct race_track_fault *fault)
+static bool check_turns(const struct race_track *track, unsigned *point, struct error *error)
 {
     for (unsigned i = 0; i < track->count; i++) {
         const struct race_track_point *before = &track->points[i > 0 ? i - 1 : track->count - 1];
         if (race_dot(before->along, track->points[i].along) < TURN_COSINE_MIN) {
-            return fault_set(fault, i, "the road turns by more than 60 degrees at this point");
+            *point = i;
+            return error_set(error, "the road turns by more than 60 degrees at this point");
         }
     }
     return true;
@@ -64,7 +56,7 @@ static bool segments_meet(const struct race_track *track, unsigned i, unsigned j
            square_from_segment(track, j, a) < square || square_from_segment(track, j, b) < square;
 }
 
-static bool check_overlap(const struct race_track *track, struct race_track_fault *fault)
+static bool check_overlap(const struct race_track *track, unsigned *point, struct error *error)
 {
     for (unsigned j = 1; j < track->count; j++) {
         for (unsigned i = 0; i < j; i++) {
@@ -75,53 +67,50 @@ static bool check_overlap(const struct race_track *track, struct race_track_faul
             int32_t gap_back = track->length - (b->arc + b->length) + a->arc;
             int32_t apart = gap < gap_back ? gap : gap_back;
             if (apart > OVERLAP_ARC_HALF_WIDTHS * reach / 2 && segments_meet(track, i, j, reach)) {
-                snprintf(fault->text, sizeof(fault->text),
-                         "the road crosses or touches itself here and at point %u", i + 1);
-                fault->point = j;
-                return false;
+                *point = j;
+                return error_set(error, "the road crosses or touches itself here and at point %u",
+                                 i + 1);
             }
         }
     }
     return true;
 }
 
-static bool check_gates(const struct race_track *track, struct race_track_fault *fault)
+static bool check_gates(const struct race_track *track, unsigned *point, struct error *error)
 {
     for (unsigned i = 0; i < track->checkpoints; i++) {
         bool last = i + 1 == track->checkpoints;
         int32_t gap = (last ? track->length : track->gates[i + 1]) - track->gates[i];
         if (gap < RACE_METRES(RACE_TRACK_GATE_DM_MIN / 10) ||
             gap > RACE_METRES(RACE_TRACK_GATE_DM_MAX / 10)) {
-            unsigned point = 0;
-            while (track->points[point].arc != track->gates[i]) {
-                point++;
+            *point = 0;
+            while (track->points[*point].arc != track->gates[i]) {
+                *point += 1;
             }
-            return fault_set(fault, point,
-                             "the next checkpoint must come after 20 to 300 metres of road");
+            return error_set(error, "the next checkpoint must come after 20 to 300 metres of road");
         }
     }
     return true;
 }
 
-static bool check_lap(const struct race_track *track, struct race_track_fault *fault)
+static bool check_lap(const struct race_track *track, unsigned *point, struct error *error)
 {
+    *point = track->count;
     if (track->length < RACE_METRES(RACE_TRACK_LAP_DM_MIN / 10) ||
         track->length > RACE_METRES(RACE_TRACK_LAP_DM_MAX / 10)) {
-        snprintf(fault->text, sizeof(fault->text),
-                 "a lap must have 300 to 10000 metres, this one has %d", track->length / RACE_ONE);
-        fault->point = track->count;
-        return false;
+        return error_set(error, "a lap must have 300 to 10000 metres, this one has %d",
+                         track->length / RACE_ONE);
     }
     int64_t rows = (LIMIT_PLAYERS_PER_SESSION + track->grid_columns - 1) / track->grid_columns;
     if ((rows + 1) * track->grid_row > track->length - GRID_SPARE) {
-        return fault_set(fault, track->count,
-                         "a grid of 64 karts does not fit on a lap; more columns, shorter rows");
+        return error_set(error, "a grid of 64 karts does not fit on a lap of %d metres",
+                         track->length / RACE_ONE);
     }
     return true;
 }
 
-bool race_track_check(const struct race_track *track, struct race_track_fault *fault)
+bool race_track_check(const struct race_track *track, unsigned *point, struct error *error)
 {
-    return check_lap(track, fault) && check_turns(track, fault) && check_overlap(track, fault) &&
-           check_gates(track, fault);
+    return check_lap(track, point, error) && check_turns(track, point, error) &&
+           check_overlap(track, point, error) && check_gates(track, point, error);
 }
