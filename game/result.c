@@ -72,8 +72,8 @@ void game_results_destroy(struct game_results *results)
         return;
     }
     while (results->pending) {
-        log_event(LOG_ERROR, "result_lost", LOG_S("race", results->pending->race_id),
-                  LOG_S("why", "the outbox did not take it before the server stopped"));
+        log_event(LOG_ERROR, "result_unconfirmed", LOG_S("race", results->pending->race_id),
+                  LOG_S("why", "the server stopped before the outbox said that it is on disk"));
         free_pending(results->pending);
     }
     free(results);

@@ -28,7 +28,8 @@ struct game_results_env {
 };
 
 struct game_results *game_results_create(const struct game_results_env *env) BASE_MUST_USE;
-// Logs the race ids of results that never reached the disk, if any.
+// Logs the race ids of results that are not known to have reached the disk, if any. After the
+// worker's end: replay files under way are still counted here.
 void game_results_destroy(struct game_results *results);
 // A recorder when somebody wants replays, else NULL.
 struct game_replay *game_results_begin_replay(struct game_results *results,

@@ -1,0 +1,480 @@
+// SPDX-License-Identifier: MIT
+// Composition, the loop as a list, and the way down.
+
+#include "game/server.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth/outbox.h"
+#include "auth/reporter.h"
+#include "auth/verify.h"
+#include "config/paths.h"
+#include "game/admin.h"
+#include "game/admission.h"
+#include "game/result.h"
+#include "game/sessions.h"
+#include "game/status.h"
+#include "game/tick.h"
+#include "net/conn.h"
+#include "net/tls_store.h"
+
+#define WORKER_JOBS_MAX 4096
+// After the races: how long closing handshakes and deliveries to the backend may still take.
+#define FLUSH_MS 5000
+// A tick that began so long ago means that the loop hangs: /healthz says so.
+#define STUCK_MS 2000
+
+enum stage {
+    STAGE_SERVING,
+    STAGE_DRAINING, // races under way go on
+    STAGE_FLUSHING, // everybody was told; queues and the outbox empty themselves
+    STAGE_STOPPED,
+};
+
+struct game_server {
+    struct game_server_env env;
+    const struct game_sim *sim;
+    struct loop *loop;
+    struct counters *counters;
+    struct worker *worker;
+    struct net_hub hub;
+    struct net_tls_server *tls;
+    struct net_conns *conns;
+    struct auth_backend *backend;
+    struct auth_verify *verify;
+    struct auth_outbox *outbox;
+    struct auth_reporter *reporter;
+    struct game_maps *maps;
+    struct game_results *results;
+    struct game_random random;
+    struct game_session_env session_env;
+    struct game_sessions *sessions;
+    struct game_admission *admission;
+    struct game_admin *admin;
+    struct game_tick tick;
+    enum stage stage;
+    struct loop_timer stage_timer; // the end of DRAINING or FLUSHING at the latest
+};
+
+// ---- wiring: events of one part are calls of the next
+
+static void on_opened(void *user, struct net_conn_id conn)
+{
+    struct game_server *server = user;
+    game_tick_start(&server->tick, loop_now_ns(server->loop));
+    game_admission_opened(server->admission, conn);
+}
+
+static void on_message(void *user, struct net_conn_id conn, const struct net_msg *msg)
+{
+    struct game_server *server = user;
+    game_admission_message(server->admission, conn, msg);
+}
+
+static void on_closed(void *user, struct net_conn_id conn, uint16_t code)
+{
+    struct game_server *server = user;
+    game_admission_closed(server->admission, conn, code);
+}
+
+static void on_verified(void *user, uint64_t owner, enum auth_outcome outcome,
+                        const struct auth_attributes *attributes)
+{
+    struct game_server *server = user;
+    game_admission_verified(server->admission, owner, outcome, attributes);
+}
+
+static void on_result_committed(void *user, struct game_session_id id, const char *race_id)
+{
+    struct game_server *server = user;
+    struct game_session *session = game_sessions_get(server->sessions, id);
+    if (session) {
+        game_session_result_committed(session, race_id);
+    }
+}
+
+static void on_replay(void *user, const char *race_id, struct bytes_span bytes)
+{
+    struct game_server *server = user;
+    server->env.replay(server->env.replay_user, race_id, bytes);
+}
+
+static bool is_healthy(void *user)
+{
+    const struct game_server *server = user;
+    uint64_t now = loop_now_ns(server->loop);
+    return !server->tick.running || now < server->tick.last_run_ns + STUCK_MS * CLOCK_NS_PER_MS;
+}
+
+static bool is_ready(void *user)
+{
+    const struct game_server *server = user;
+    return server->stage == STAGE_SERVING;
+}
+
+static struct game_status_source status_source(struct game_server *server)
+{
+    return (struct game_status_source){
+        .counters = server->counters,
+        .hub = &server->hub,
+        .conns = server->conns,
+        .sessions = server->sessions,
+        .admission = server->admission,
+        .outbox = server->outbox,
+        .tick = &server->tick,
+        .draining = server->stage != STAGE_SERVING,
+    };
+}
+
+static void refresh_gauges(void *user)
+{
+    struct game_status_source source = status_source(user);
+    game_status_refresh(&source);
+}
+
+static bool write_status(void *user, struct bytes_buf *out)
+{
+    struct game_status_source source = status_source(user);
+    return game_status_write(&source, out);
+}
+
+// ---- composition
+
+static bool open_backend(struct game_server *server, struct error *error)
+{
+    const struct config *config = server->env.config;
+    struct auth_backend_env env = {
+        .loop = server->loop,
+        .worker = server->worker,
+        .counters = server->counters,
+        .config = config,
+    };
+    char path[LIMIT_PATH_BYTES];
+    const struct auth_backend_impl *impl =
+        server->env.backend ? server->env.backend : auth_backend_find(config);
+    server->backend = impl->create(&env, error);
+    if (!server->backend ||
+        !config_data_path(config, config->outbox_db, "outbox.db", path, error)) {
+        return false;
+    }
+    server->outbox = auth_outbox_open(path, server->worker, server->counters, error);
+    if (!server->outbox) {
+        return false;
+    }
+    server->reporter = auth_reporter_create(server->loop, server->outbox, server->backend, config,
+                                            server->counters, server->env.random_seed);
+    server->verify = auth_verify_create(server->loop, server->backend, config, server->counters,
+                                        on_verified, server);
+    return (server->reporter && server->verify) || error_set(error, "out of memory");
+}
+
+static bool open_sessions(struct game_server *server, struct error *error)
+{
+    const struct config *config = server->env.config;
+    server->maps = game_maps_load(server->sim, config, error);
+    if (!server->maps) {
+        return false;
+    }
+    struct game_results_env results = {
+        .loop = server->loop,
+        .worker = server->worker,
+        .reporter = server->reporter,
+        .counters = server->counters,
+        .replay_dir = config->replay_dir,
+        .committed = on_result_committed,
+        .replay = server->env.replay ? on_replay : NULL,
+        .user = server,
+    };
+    server->results = game_results_create(&results);
+    server->session_env = (struct game_session_env){
+        .loop = server->loop,
+        .config = config,
+        .conns = server->conns,
+        .sim = server->sim,
+        .maps = server->maps,
+        .results = server->results,
+        .random = &server->random,
+    };
+    game_session_counters_init(&server->session_env.counters, server->counters);
+    server->sessions = game_sessions_create(&server->session_env, (unsigned)config->max_sessions);
+    return (server->results && server->sessions) || error_set(error, "out of memory");
+}
+
+// Seats for all sessions, and places for those who are still being verified or turned away.
+static unsigned connection_capacity(const struct config *config)
+{
+    unsigned seats = (unsigned)(config->max_sessions * config->players_per_session);
+    unsigned spare = seats / 4 < 256 ? seats / 4 : 256;
+    return seats + (spare < 32 ? 32 : spare);
+}
+
+static bool open_connections(struct game_server *server, struct error *error)
+{
+    static const struct net_conn_events events = {on_opened, on_message, on_closed};
+    const struct config *config = server->env.config;
+    unsigned capacity = connection_capacity(config);
+    server->conns = net_conns_create(&server->hub, capacity, &events, server, error);
+    if (!server->conns || !open_sessions(server, error)) {
+        return false;
+    }
+    struct game_admission_env admission = {
+        .config = config,
+        .counters = server->counters,
+        .conns = server->conns,
+        .sessions = server->sessions,
+        .verify = server->verify,
+        .tick = &server->tick,
+    };
+    server->admission = game_admission_create(&admission, capacity);
+    return server->admission || error_set(error, "out of memory");
+}
+
+static bool needs_certificate(const struct config *config)
+{
+    for (unsigned i = 0; i < config->listen.count; i++) {
+        struct url url;
+        const struct net_transport *transport =
+            url_parse(config->listen.items[i], &url, NULL) ? net_transport_find(url.scheme) : NULL;
+        if (transport && transport->needs_certificate) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool open_listeners(struct game_server *server, struct error *error)
+{
+    const struct config *config = server->env.config;
+    if (needs_certificate(config)) {
+        server->tls = net_tls_server_create(config, error);
+        server->hub.tls = server->tls;
+        if (!server->tls) {
+            return false;
+        }
+    }
+    for (unsigned i = 0; i < config->listen.count; i++) {
+        if (!net_hub_listen(&server->hub, config->listen.items[i],
+                            net_conns_acceptor(server->conns), error)) {
+            return false;
+        }
+        log_event(LOG_INFO, "listening", LOG_S("url", server->hub.endpoints->url));
+    }
+    return true;
+}
+
+static bool open_admin(struct game_server *server, struct error *error)
+{
+    const char *where = server->env.config->admin;
+    struct game_admin_source source = {
+        .healthy = is_healthy,
+        .ready = is_ready,
+        .refresh = refresh_gauges,
+        .status = write_status,
+        .user = server,
+    };
+    if (strcmp(where, "off") == 0) {
+        return true;
+    }
+    server->admin = game_admin_create(server->loop, server->counters, where, &source, error);
+    if (!server->admin) {
+        return false;
+    }
+    log_event(LOG_INFO, "admin_listening", LOG_S("address", game_admin_address(server->admin)));
+    return true;
+}
+
+static void on_stage_timer(void *context);
+
+struct game_server *game_server_create(const struct game_server_env *env, struct error *error)
+{
+    const struct config *config = env->config;
+    struct game_server *server = calloc(1, sizeof(*server));
+    if (!server) {
+        error_set(error, "out of memory");
+        return NULL;
+    }
+    server->env = *env;
+    server->random.state = env->random_seed;
+    server->sim = env->sim ? env->sim : game_sim_find("race");
+    loop_timer_init(&server->stage_timer, on_stage_timer, server);
+    server->counters = counters_create();
+    server->loop = loop_create(env->clock, error);
+    if (!server->counters || !server->loop) {
+        goto fail;
+    }
+    net_hub_init(&server->hub, server->loop, config, server->counters);
+    game_tick_init(&server->tick, (unsigned)config->tick_rate, (unsigned)config->catch_up_ticks,
+                   server->counters);
+    server->worker =
+        worker_create(server->loop, "disk", WORKER_JOBS_MAX, !env->single_threaded, error);
+    if (!server->worker || !open_backend(server, error) || !open_connections(server, error) ||
+        !open_listeners(server, error) || !open_admin(server, error)) {
+        goto fail;
+    }
+    log_event(LOG_INFO, "ready", LOG_U("listeners", config->listen.count),
+              LOG_S("game", server->sim->name), LOG_S("backend", server->backend->impl->name));
+    return server;
+fail:
+    game_server_destroy(server);
+    return NULL;
+}
+
+void game_server_destroy(struct game_server *server)
+{
+    if (!server) {
+        return;
+    }
+    game_admin_destroy(server->admin);
+    game_sessions_destroy(server->sessions); // needs connections to say goodbye
+    net_conns_destroy(server->conns);
+    if (server->loop) {
+        net_hub_finish(&server->hub);
+        loop_timer_cancel(server->loop, &server->stage_timer);
+    }
+    auth_verify_destroy(server->verify);
+    auth_reporter_destroy(server->reporter);
+    worker_destroy(server->worker); // what was queued for the disk still gets there
+    game_results_destroy(server->results);
+    auth_outbox_close(server->outbox);
+    if (server->backend) {
+        server->backend->impl->destroy(server->backend);
+    }
+    game_admission_destroy(server->admission);
+    game_maps_destroy(server->maps);
+    net_tls_server_destroy(server->tls);
+    loop_destroy(server->loop);
+    counters_destroy(server->counters);
+    free(server);
+}
+
+// ---- the loop
+
+static void run_due_ticks(struct game_server *server)
+{
+    uint64_t woken_ns = loop_refresh_now(server->loop);
+    unsigned due = game_tick_due(&server->tick, woken_ns);
+    if (due == 0) {
+        return;
+    }
+    loop_poll_paced(server->loop);
+    net_hub_pump(&server->hub, woken_ns);
+    for (unsigned i = 0; i < due; i++) {
+        uint32_t tick = game_tick_begin(&server->tick, loop_refresh_now(server->loop));
+        game_sessions_step(server->sessions, tick);
+    }
+    game_sessions_broadcast(server->sessions);
+    histogram_add(server->tick.duration, loop_refresh_now(server->loop) - woken_ns);
+}
+
+// An empty server sleeps instead of ticking; the first connection starts the tick again.
+static void stop_idle_tick(struct game_server *server)
+{
+    if (net_hub_link_count(&server->hub) == 0 && game_sessions_count(server->sessions) == 0) {
+        game_tick_stop(&server->tick);
+    }
+}
+
+// ---- the way down
+
+static void begin_flush(struct game_server *server)
+{
+    server->stage = STAGE_FLUSHING;
+    game_sessions_close_all(server->sessions, NET_CLOSE_GOING_AWAY);
+    net_conns_close_all(server->conns, NET_CLOSE_GOING_AWAY);
+    loop_timer_set(server->loop, &server->stage_timer,
+                   loop_now_ns(server->loop) + FLUSH_MS * CLOCK_NS_PER_MS);
+}
+
+static void on_stage_timer(void *context)
+{
+    struct game_server *server = context;
+    if (server->stage == STAGE_DRAINING) {
+        log_event(LOG_WARN, "drain_timeout",
+                  LOG_U("sessions", game_sessions_count(server->sessions)));
+        begin_flush(server);
+    } else {
+        log_event(LOG_WARN, "flush_timeout", LOG_U("links", net_hub_link_count(&server->hub)),
+                  LOG_U("undelivered", auth_outbox_count(server->outbox, AUTH_OUTBOX_PENDING)));
+        server->stage = STAGE_STOPPED;
+    }
+}
+
+static void advance_stage(struct game_server *server)
+{
+    if (server->stage == STAGE_DRAINING && game_sessions_count(server->sessions) == 0) {
+        begin_flush(server);
+    }
+    if (server->stage == STAGE_FLUSHING && net_hub_link_count(&server->hub) == 0 &&
+        game_results_pending(server->results) == 0 && auth_reporter_idle(server->reporter)) {
+        server->stage = STAGE_STOPPED;
+    }
+}
+
+void game_server_drain(struct game_server *server)
+{
+    if (server->stage != STAGE_SERVING) {
+        game_server_stop(server);
+        return;
+    }
+    log_event(LOG_INFO, "draining", LOG_U("sessions", game_sessions_count(server->sessions)),
+              LOG_I("timeout_ms", server->env.config->drain_timeout_ms));
+    server->stage = STAGE_DRAINING;
+    server->session_env.draining = true;
+    net_conns_refuse_new(server->conns);
+    net_hub_stop_accepting(&server->hub);
+    loop_timer_set(server->loop, &server->stage_timer,
+                   loop_now_ns(server->loop) +
+                       (uint64_t)server->env.config->drain_timeout_ms * CLOCK_NS_PER_MS);
+}
+
+void game_server_stop(struct game_server *server)
+{
+    server->stage = STAGE_STOPPED;
+}
+
+bool game_server_stopped(const struct game_server *server)
+{
+    return server->stage == STAGE_STOPPED;
+}
+
+void game_server_turn(struct game_server *server)
+{
+    loop_turn(server->loop, game_tick_deadline_ns(&server->tick));
+    run_due_ticks(server);
+    net_hub_flush(&server->hub, loop_now_ns(server->loop));
+    stop_idle_tick(server);
+    advance_stage(server);
+}
+
+void game_server_run(struct game_server *server)
+{
+    while (!game_server_stopped(server)) {
+        game_server_turn(server);
+    }
+    log_event(LOG_INFO, "stopped",
+              LOG_U("undelivered", auth_outbox_count(server->outbox, AUTH_OUTBOX_PENDING)));
+}
+
+// ---- for tests
+
+struct net_hub *game_server_hub(struct game_server *server)
+{
+    return &server->hub;
+}
+
+struct loop *game_server_loop(struct game_server *server)
+{
+    return server->loop;
+}
+
+struct auth_backend *game_server_backend(struct game_server *server)
+{
+    return server->backend;
+}
+
+struct counters *game_server_counters(struct game_server *server)
+{
+    return server->counters;
+}
