@@ -52,7 +52,7 @@ struct net_client {
     bool welcomed;
     uint32_t slot;
     uint32_t input_interval; // ticks from one input message to the next
-    uint64_t ping_ns; // when the last one was sent; 0 = none yet
+    uint64_t ping_ns;        // when the last one was sent; 0 = none yet
     uint32_t ping_stamp;
     bool ping_out; // its pong has not come
 
@@ -62,6 +62,7 @@ struct net_client {
     uint32_t next_input_tick;
     uint32_t sent_input_tick; // the newest that has been sent; 0 = none in this race
     uint32_t sent_ack_tick;
+    uint64_t sent_ns;
 
     struct net_client_sync sync;
     struct net_client_inputs inputs;
@@ -142,8 +143,10 @@ static void client_update(struct net_client *client, uint64_t now_ns)
     bool input = client->inputs.count > 0 && newest > client->sent_input_tick;
     bool input_due = input && newest - client->sent_input_tick >= client->input_interval;
     // While inputs flow they carry the acknowledgement.
-    bool ack_due = !input && client->snapshots.newest_tick > client->sent_ack_tick;
+    bool flowing = now_ns - client->sent_ns <= client->input_interval * client->sync.tick_ns;
+    bool ack_due = !flowing && client->snapshots.newest_tick > client->sent_ack_tick;
     if (input_due || ack_due) {
+        client->sent_ns = now_ns;
         send_inputs(client);
     }
 }
