@@ -5,6 +5,7 @@
 #include "config/config.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,8 +82,7 @@ void config_option_environment(const struct config_option *option, char name[CON
     int length = snprintf(name, CONFIG_NAME_BYTES, "%s%s", CONFIG_ENVIRONMENT_PREFIX, option->name);
     assert(length > 0 && length < CONFIG_NAME_BYTES);
     for (int i = 0; i < length; i++) {
-        bool lower = name[i] >= 'a' && name[i] <= 'z';
-        name[i] = name[i] == '-' ? '_' : (char)(lower ? name[i] - 'a' + 'A' : name[i]);
+        name[i] = name[i] == '-' ? '_' : (char)toupper((unsigned char)name[i]);
     }
 }
 

@@ -7,6 +7,7 @@
 // but a rank that each given value carries. Every error has one form: where, what, why not.
 
 #include <assert.h>
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,7 @@
 #define CONFIG_VARIABLE "PADDOCK_CONFIG"
 
 #define VALUE_SHOWN     60
+#define NAME_ROOM       128 // no longer name is ours, and a cut one equals none that is
 
 // Later ones win.
 enum origin {
@@ -211,12 +213,12 @@ static const struct config_option *find_by_variable(const char *variable)
 static void unknown_variable(struct loader *loader, const char *variable)
 {
     struct label label = variable_label(variable, NULL);
-    char name[CONFIG_NAME_BYTES];
+    char name[NAME_ROOM];
     char nearest_variable[CONFIG_NAME_BYTES];
     snprintf(name, sizeof(name), "%.*s", (int)sizeof(name) - 1,
              variable + strlen(CONFIG_ENVIRONMENT_PREFIX)); // a longer one names nothing
     for (char *at = name; *at; at++) {
-        *at = *at == '_' ? '-' : (char)(*at >= 'A' && *at <= 'Z' ? *at - 'A' + 'a' : *at);
+        *at = *at == '_' ? '-' : (char)tolower((unsigned char)*at);
     }
     const char *nearest = config_nearest_name(name);
     if (nearest) {
@@ -249,7 +251,7 @@ static void load_environment(struct loader *loader, char **env)
 {
     for (; *env; env++) {
         char *equals = strchr(*env, '=');
-        char name[128]; // no longer one is ours, and a cut one equals none that is
+        char name[NAME_ROOM];
         if (equals) {
             snprintf(name, sizeof(name), "%.*s", (int)(equals - *env), *env);
             apply_variable(loader, name, equals + 1);
@@ -379,7 +381,7 @@ static void parse_arguments(struct loader *loader, struct config_command *comman
         } else if (text[1] != '-') {
             error_list_add(loader->errors, "%.60s: flags begin with two dashes", text);
         } else {
-            char name[128]; // no longer one is ours, and a cut one equals none that is
+            char name[NAME_ROOM];
             size_t size = strcspn(text + 2, "=");
             char *value = text[2 + size] ? text + 2 + size + 1 : NULL;
             snprintf(name, sizeof(name), "%.*s", (int)size, text + 2);
