@@ -37,16 +37,15 @@ static const struct game_map *load_file(const struct game_sim *sim, const char *
         error_set(error, "cannot read %s: %s", path, strerror(errno));
         return NULL;
     }
-    static const char too_big[] = "a track file has at most 65536 bytes";
     uint8_t *text = malloc(MAP_FILE_BYTES + 1);
     size_t size = text ? fread(text, 1, MAP_FILE_BYTES + 1, file) : 0;
-    bool failed = !text || ferror(file);
+    int failure = !text || ferror(file) ? errno : 0;
     fclose(file);
     const struct game_map *map = NULL;
-    if (failed) {
-        error_set(error, "cannot read %s: %s", path, strerror(errno));
+    if (failure != 0) {
+        error_set(error, "cannot read %s: %s", path, strerror(failure));
     } else if (size > MAP_FILE_BYTES) {
-        error_set(error, "%s: %s", path, too_big);
+        error_set(error, "%s: a track file has at most %d bytes", path, MAP_FILE_BYTES);
     } else {
         map = sim->load_map(path, bytes_of(text, size), error);
     }
@@ -93,12 +92,15 @@ static bool load_folder(struct game_maps *maps, const char *folder, struct error
     return ok;
 }
 
-static void load_builtin(struct game_maps *maps)
+static bool load_builtin(struct game_maps *maps, struct error *error)
 {
     const struct game_map *map;
     while (maps->count < MAPS_MAX && (map = maps->sim->builtin_map(maps->count))) {
         maps->maps[maps->count++] = map;
     }
+    return maps->count > 0 ||
+           error_set(error, "the game \"%s\" has no tracks of its own; give some with --track-dir",
+                     maps->sim->name);
 }
 
 // Leaves the one map with this name.
@@ -139,9 +141,7 @@ struct game_maps *game_maps_load(const struct game_sim *sim, const struct config
     }
     maps->sim = sim;
     maps->loaded = config->track_dir[0] != '\0';
-    if (!maps->loaded) {
-        load_builtin(maps);
-    } else if (!load_folder(maps, config->track_dir, error)) {
+    if (!(maps->loaded ? load_folder(maps, config->track_dir, error) : load_builtin(maps, error))) {
         goto fail;
     }
     if (strcmp(config->track, "rotate") != 0 && !pick(maps, config->track, error)) {
