@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: MIT
+// Verifications in virtual time over the fake backend: everything but its yes is no, in time.
+
+#include "auth/verify.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "auth/backend_fake.h"
+#include "tests/support/auth_rig.h"
+
+#define AT_BACKEND 4 // auth_rig's settings
+#define PLACES     12
+#define DEADLINE   5000
+#define EVENTS_MAX 64
+
+struct event {
+    uint64_t owner;
+    enum auth_outcome outcome;
+    uint64_t at_ms;
+    char name[65];
+};
+
+struct fixture {
+    struct auth_rig rig;
+    struct auth_backend *fake;
+    struct auth_verify *verify;
+    unsigned count;
+    struct event events[EVENTS_MAX];
+    // What the outcome's callback does besides noting it; owner 0: nothing.
+    uint64_t start_on_outcome;
+    uint64_t cancel_on_outcome;
+};
+
+static bool start(struct fixture *fixture, uint64_t owner, const char *script)
+{
+    // Gone when this returns: verify must have copied it.
+    struct auth_token token = {.player_id = "P1"};
+    char session[] = "friday";
+    snprintf(token.player_token, sizeof(token.player_token), "%s", script);
+    struct auth_verify_request request = {&token, session, "tcp", "192.0.2.1:5", "test/1"};
+    bool started = auth_verify_start(fixture->verify, owner, &request);
+    memset(session, 'x', sizeof(session) - 1);
+    auth_token_wipe(&token);
+    return started;
+}
+
+static void on_outcome(void *user, uint64_t owner, enum auth_outcome outcome,
+                       const struct auth_attributes *attributes)
+{
+    struct fixture *fixture = user;
+    assert_in_range(fixture->count, 0, EVENTS_MAX - 1);
+    struct event *event = &fixture->events[fixture->count++];
+    *event = (struct event){owner, outcome, auth_rig_now_ms(&fixture->rig), ""};
+    snprintf(event->name, sizeof(event->name), "%s", attributes->display_name);
+    uint64_t next = fixture->start_on_outcome;
+    uint64_t gone = fixture->cancel_on_outcome;
+    fixture->start_on_outcome = 0;
+    fixture->cancel_on_outcome = 0;
+    if (next) {
+        assert_true(start(fixture, next, AUTH_FAKE_YES));
+    }
+    if (gone) {
+        auth_verify_cancel(fixture->verify, gone);
+    }
+}
+
+static int set_up(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof(*fixture));
+    assert_non_null(fixture);
+    auth_rig_init(&fixture->rig, true);
+    fixture->fake = auth_fake_create(fixture->rig.loop);
+    fixture->verify = auth_verify_create(fixture->rig.loop, fixture->fake, &fixture->rig.config,
+                                         fixture->rig.counters, on_outcome, fixture);
+    assert_non_null(fixture->verify);
+    *state = fixture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    auth_verify_destroy(fixture->verify);
+    auth_backend_fake.destroy(fixture->fake);
+    auth_rig_finish(&fixture->rig);
+    free(fixture);
+    return 0;
+}
+
+static uint64_t endings(struct fixture *fixture, const char *outcome)
+{
+    char sample[96];
+    snprintf(sample, sizeof(sample), "paddock_verifications_total{outcome=\"%s\"}", outcome);
+    return auth_rig_counter(&fixture->rig, sample);
+}
+
+static void expect_event(struct fixture *fixture, unsigned index, uint64_t owner,
+                         enum auth_outcome outcome)
+{
+    assert_in_range(fixture->count, index + 1, EVENTS_MAX);
+    assert_int_equal(fixture->events[index].owner, owner);
+    assert_int_equal(fixture->events[index].outcome, outcome);
+}
+
+static void only_a_yes_admits(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct {
+        const char *script;
+        enum auth_outcome outcome;
+        const char *counted;
+    } cases[] = {
+        {AUTH_FAKE_YES, AUTH_ADMITTED, "admitted"},
+        {AUTH_FAKE_NO, AUTH_DENIED, "denied"},
+        {AUTH_FAKE_ERROR, AUTH_UNAVAILABLE, "error"},
+        {AUTH_FAKE_HANG, AUTH_UNAVAILABLE, "deadline"},
+    };
+    for (unsigned i = 0; i < BASE_COUNT(cases); i++) {
+        assert_true(start(fixture, 7, cases[i].script));
+        assert_int_equal(fixture->count, i); // never from inside start
+        assert_int_equal(auth_verify_in_flight(fixture->verify), 1);
+        auth_rig_run_ms(&fixture->rig, 2 * DEADLINE);
+        assert_int_equal(fixture->count, i + 1);
+        expect_event(fixture, i, 7, cases[i].outcome);
+        assert_int_equal(endings(fixture, cases[i].counted), 1);
+        assert_int_equal(auth_verify_in_flight(fixture->verify), 0);
+    }
+    assert_int_equal(auth_rig_counter(&fixture->rig, "paddock_verification_seconds_count"), 4);
+}
+
+static void attributes_come_through_and_are_empty_without_a_yes(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_true(start(fixture, 1, AUTH_FAKE_YES));
+    auth_rig_run_ms(&fixture->rig, 1);
+    assert_true(start(fixture, 1, AUTH_FAKE_HANG));
+    auth_rig_run_ms(&fixture->rig, DEADLINE);
+    assert_string_equal(fixture->events[0].name, "Fake P1");
+    assert_string_equal(fixture->events[1].name, "");
+}
+
+static void the_deadline_is_exact_and_a_late_answer_reaches_nobody(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->rig.config.verify_ms = AUTH_FAKE_SLOW_MS - 1;
+    auth_verify_destroy(fixture->verify);
+    fixture->verify = auth_verify_create(fixture->rig.loop, fixture->fake, &fixture->rig.config,
+                                         fixture->rig.counters, on_outcome, fixture);
+    uint64_t start_ms = auth_rig_now_ms(&fixture->rig);
+    assert_true(start(fixture, 1, AUTH_FAKE_SLOW));
+    auth_rig_run_ms(&fixture->rig, 4 * DEADLINE);
+    assert_int_equal(fixture->count, 1);
+    expect_event(fixture, 0, 1, AUTH_UNAVAILABLE);
+    assert_int_equal(fixture->events[0].at_ms - start_ms, AUTH_FAKE_SLOW_MS - 1);
+    assert_int_equal(auth_fake_counts(fixture->fake).cancelled, 1);
+}
+
+static void a_slow_yes_before_the_deadline_admits(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t start_ms = auth_rig_now_ms(&fixture->rig);
+    assert_true(start(fixture, 1, AUTH_FAKE_SLOW));
+    auth_rig_run_ms(&fixture->rig, 2 * DEADLINE);
+    expect_event(fixture, 0, 1, AUTH_ADMITTED);
+    assert_int_equal(fixture->events[0].at_ms - start_ms, AUTH_FAKE_SLOW_MS);
+}
+
+static void the_backend_never_sees_more_than_the_cap_and_the_rest_wait_in_order(void **state)
+{
+    struct fixture *fixture = *state;
+    for (uint64_t owner = 1; owner <= PLACES; owner++) {
+        assert_true(start(fixture, owner, AUTH_FAKE_SLOW));
+    }
+    assert_int_equal(auth_fake_counts(fixture->fake).verify_calls, AT_BACKEND);
+    assert_int_equal(auth_rig_counter(&fixture->rig, "paddock_verifications_in_flight"), PLACES);
+    auth_rig_run_ms(&fixture->rig, AUTH_FAKE_SLOW_MS);
+    assert_int_equal(fixture->count, AT_BACKEND);
+    auth_rig_run_ms(&fixture->rig, AUTH_FAKE_SLOW_MS);
+    // The last four would take until 6 s, which is over their deadline.
+    auth_rig_run_ms(&fixture->rig, 2 * DEADLINE);
+    assert_int_equal(fixture->count, PLACES);
+    assert_int_equal(auth_fake_counts(fixture->fake).under_way_max, AT_BACKEND);
+    for (unsigned i = 0; i < PLACES; i++) {
+        uint64_t owner = fixture->events[i].owner;
+        assert_in_range(owner, i / AT_BACKEND * AT_BACKEND + 1, (i / AT_BACKEND + 1) * AT_BACKEND);
+        assert_int_equal(fixture->events[i].outcome, i < 8 ? AUTH_ADMITTED : AUTH_UNAVAILABLE);
+    }
+}
+
+static void beyond_the_queue_there_is_no_place(void **state)
+{
+    struct fixture *fixture = *state;
+    for (uint64_t owner = 1; owner <= PLACES; owner++) {
+        assert_true(start(fixture, owner, AUTH_FAKE_HANG));
+    }
+    assert_false(start(fixture, PLACES + 1, AUTH_FAKE_YES));
+    assert_int_equal(endings(fixture, "no_place"), 1);
+    auth_rig_run_ms(&fixture->rig, DEADLINE);
+    // Nobody waits longer than one deadline, queue included.
+    assert_int_equal(fixture->count, PLACES);
+    assert_int_equal(endings(fixture, "deadline"), PLACES);
+    assert_true(start(fixture, PLACES + 1, AUTH_FAKE_YES));
+    auth_rig_run_ms(&fixture->rig, 1);
+    expect_event(fixture, PLACES, PLACES + 1, AUTH_ADMITTED);
+}
+
+static void a_backend_that_cannot_begin_is_said_at_once_or_from_the_queue(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_false(start(fixture, 1, AUTH_FAKE_BUSY));
+    assert_int_equal(auth_verify_in_flight(fixture->verify), 0);
+    for (uint64_t owner = 1; owner <= AT_BACKEND; owner++) {
+        assert_true(start(fixture, owner, AUTH_FAKE_SLOW));
+    }
+    assert_true(start(fixture, 10, AUTH_FAKE_BUSY));
+    assert_true(start(fixture, 11, AUTH_FAKE_BUSY));
+    assert_true(start(fixture, 12, AUTH_FAKE_YES));
+    auth_rig_run_ms(&fixture->rig, AUTH_FAKE_SLOW_MS);
+    assert_int_equal(fixture->count, AT_BACKEND + 3);
+    for (unsigned i = 0; i < fixture->count; i++) {
+        bool busy = fixture->events[i].owner == 10 || fixture->events[i].owner == 11;
+        assert_int_equal(fixture->events[i].outcome, busy ? AUTH_UNAVAILABLE : AUTH_ADMITTED);
+    }
+    assert_int_equal(endings(fixture, "error"), 3);
+}
+
+static void a_cancelled_request_has_no_outcome_and_frees_its_place(void **state)
+{
+    struct fixture *fixture = *state;
+    for (uint64_t owner = 1; owner <= PLACES; owner++) {
+        assert_true(start(fixture, owner, owner <= AT_BACKEND ? AUTH_FAKE_HANG : AUTH_FAKE_YES));
+    }
+    auth_verify_cancel(fixture->verify, 2);  // at the backend: 5 takes its place
+    auth_verify_cancel(fixture->verify, 6);  // waiting, at the head of the queue
+    auth_verify_cancel(fixture->verify, 12); // waiting, at its end
+    auth_verify_cancel(fixture->verify, 99); // nobody
+    assert_int_equal(auth_fake_counts(fixture->fake).cancelled, 1);
+    auth_rig_run_ms(&fixture->rig, DEADLINE - 1);
+    // The place that 2 left has let 5 and then 7..11 through, in order.
+    static const uint64_t admitted[] = {5, 7, 8, 9, 10, 11};
+    assert_int_equal(fixture->count, BASE_COUNT(admitted));
+    for (unsigned i = 0; i < BASE_COUNT(admitted); i++) {
+        expect_event(fixture, i, admitted[i], AUTH_ADMITTED);
+    }
+    auth_rig_run_ms(&fixture->rig, DEADLINE);
+    assert_int_equal(fixture->count, BASE_COUNT(admitted) + 3);
+    assert_int_equal(endings(fixture, "cancelled"), 3);
+}
+
+static void an_owner_may_come_again_after_his_outcome_or_cancel(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_true(start(fixture, 1, AUTH_FAKE_HANG));
+    auth_verify_cancel(fixture->verify, 1);
+    assert_true(start(fixture, 1, AUTH_FAKE_NO));
+    auth_rig_run_ms(&fixture->rig, 1);
+    assert_true(start(fixture, 1, AUTH_FAKE_YES));
+    auth_rig_run_ms(&fixture->rig, 1);
+    expect_event(fixture, 0, 1, AUTH_DENIED);
+    expect_event(fixture, 1, 1, AUTH_ADMITTED);
+}
+
+static void the_outcome_callback_may_start_and_cancel(void **state)
+{
+    struct fixture *fixture = *state;
+    for (uint64_t owner = 1; owner <= PLACES; owner++) {
+        assert_true(start(fixture, owner, AUTH_FAKE_HANG));
+    }
+    fixture->start_on_outcome = 100; // in the slot of the first one that is over
+    fixture->cancel_on_outcome = 2;  // the next one in the list
+    auth_rig_run_ms(&fixture->rig, DEADLINE);
+    auth_rig_run_ms(&fixture->rig, 1);
+    assert_int_equal(fixture->count, PLACES); // 1, 3..12 and 100
+    expect_event(fixture, 0, 1, AUTH_UNAVAILABLE);
+    expect_event(fixture, 1, 3, AUTH_UNAVAILABLE);
+    expect_event(fixture, PLACES - 1, 100, AUTH_ADMITTED);
+    assert_int_equal(auth_verify_in_flight(fixture->verify), 0);
+}
+
+static void destroying_cancels_all_and_calls_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    for (uint64_t owner = 1; owner <= PLACES; owner++) {
+        assert_true(start(fixture, owner, AUTH_FAKE_YES));
+    }
+    auth_verify_destroy(fixture->verify);
+    fixture->verify = NULL;
+    auth_rig_run_ms(&fixture->rig, 2 * DEADLINE);
+    assert_int_equal(fixture->count, 0);
+    assert_int_equal(auth_fake_counts(fixture->fake).under_way, 0);
+    assert_int_equal(auth_rig_counter(&fixture->rig, "paddock_verifications_in_flight"), 0);
+}
+
+// Joins, answers and departures in any order: every owner hears exactly what he should.
+static void a_long_random_run_loses_and_doubles_nobody(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const scripts[] = {AUTH_FAKE_YES,  AUTH_FAKE_NO,   AUTH_FAKE_ERROR,
+                                          AUTH_FAKE_SLOW, AUTH_FAKE_HANG, AUTH_FAKE_BUSY};
+    uint32_t random = 1;
+    uint64_t started = 0;
+    uint64_t outcomes = 0;
+    for (uint64_t owner = 1; owner <= 5000; owner++) {
+        random = random * 1664525 + 1013904223;
+        started += start(fixture, owner, scripts[(random >> 8) % BASE_COUNT(scripts)]);
+        auth_verify_cancel(fixture->verify, owner - (random >> 16) % 20);
+        auth_rig_run_ms(&fixture->rig, (random >> 24) % 64 * 10);
+        outcomes += fixture->count;
+        fixture->count = 0;
+    }
+    auth_rig_run_ms(&fixture->rig, 2 * DEADLINE);
+    outcomes += fixture->count;
+    assert_int_equal(started, outcomes + endings(fixture, "cancelled"));
+    assert_int_equal(auth_verify_in_flight(fixture->verify), 0);
+    assert_int_equal(auth_fake_counts(fixture->fake).under_way, 0);
+    assert_in_range(auth_fake_counts(fixture->fake).under_way_max, 1, AT_BACKEND);
+    assert_in_range(endings(fixture, "cancelled"), 1, 5000);
+    assert_in_range(endings(fixture, "deadline"), 1, 5000);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(only_a_yes_admits),
+        TEST(attributes_come_through_and_are_empty_without_a_yes),
+        TEST(the_deadline_is_exact_and_a_late_answer_reaches_nobody),
+        TEST(a_slow_yes_before_the_deadline_admits),
+        TEST(the_backend_never_sees_more_than_the_cap_and_the_rest_wait_in_order),
+        TEST(beyond_the_queue_there_is_no_place),
+        TEST(a_backend_that_cannot_begin_is_said_at_once_or_from_the_queue),
+        TEST(a_cancelled_request_has_no_outcome_and_frees_its_place),
+        TEST(an_owner_may_come_again_after_his_outcome_or_cancel),
+        TEST(the_outcome_callback_may_start_and_cancel),
+        TEST(destroying_cancels_all_and_calls_nothing),
+        TEST(a_long_random_run_loses_and_doubles_nobody),
+    };
+    return cmocka_run_group_tests_name("verify", tests, NULL, NULL);
+}
