@@ -1,0 +1,305 @@
+# SPDX-License-Identifier: MIT
+"""The race behind game/demo: starts the built server and bots, watches, prints, cleans up.
+
+Trusts nobody's word for success: who raced and what was stored is read back from the backend's
+database, who was kicked from the server's log. Everything lives in one private folder that goes
+away at the end, with the processes, however the end comes.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.path.join(ROOT, "build", "release")
+TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
+NAMES = ("ada", "brendan", "chen", "dennis", "edsger", "frances", "grace", "hedy", "ivan", "joan",
+         "ken", "lynn", "margaret", "niklaus", "oluwa")
+SESSION = "demo"
+FORGED = {"unisavePlayerId": "mallory", "fusionPlayerToken": "Zm9yZ2VkIGJ5IG1hbGxvcnk="}
+START_SECONDS = 10
+RACE_SECONDS = 50
+STOP_SECONDS = 10
+
+
+class Shortfall(Exception):
+    """What did not come out as it should, in one line."""
+
+
+def clean_environment():
+    """The caller's own Paddock settings are for his own server."""
+    return {name: value for name, value in os.environ.items()
+            if not name.startswith(("PADDOCK_", "FUSION_"))}
+
+
+def write_private(path, text):
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    return path
+
+
+class Processes:
+    """Children in groups of their own: Ctrl-C reaches this script first, which then ends them."""
+
+    def __init__(self):
+        self.running = []
+
+    def start(self, arguments, **options):
+        process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, start_new_session=True,
+                                   env=clean_environment(), **options)
+        self.running.append(process)
+        return process
+
+    def stop_all(self):
+        for process in reversed(self.running):
+            if process.poll() is None:
+                process.terminate()
+        for process in reversed(self.running):
+            try:
+                process.wait(timeout=STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+class Server:
+    def __init__(self, processes, folder, settings):
+        self.folder = folder
+        self.log_path = os.path.join(folder, "server.log")
+        with open(self.log_path, "wb") as log:
+            self.process = processes.start(
+                [os.path.join(BUILD, "paddock"), "--dev", "--data-dir", folder, "--log-format",
+                 "json", "--admin", "127.0.0.1:0", *settings], stdout=log, stderr=log)
+
+    def events(self, name):
+        """The log's lines with this event, as far as the log goes now."""
+        found = []
+        with open(self.log_path, encoding="utf-8") as log:
+            for line in log:
+                if line.startswith("{") and line.endswith("\n"):
+                    event = json.loads(line)
+                    if event["event"] == name:
+                        found.append(event)
+        return found
+
+    def wait_for(self, name, seconds):
+        deadline = time.monotonic() + seconds
+        while not self.events(name):
+            if self.process.poll() is not None:
+                with open(self.log_path, encoding="utf-8") as log:
+                    said = log.read().strip().splitlines()
+                raise Shortfall(f"the server ended: {said[-1] if said else 'without a word'}")
+            if time.monotonic() > deadline:
+                raise Shortfall(f"the server did not say '{name}' within {seconds} s")
+            time.sleep(0.02)
+
+    def urls(self):
+        return {event["url"].split(":")[0]: event["url"] for event in self.events("listening")}
+
+    def ask(self, *words):
+        """Runs a paddock command on the server's databases and returns what it prints."""
+        done = subprocess.run(
+            [os.path.join(BUILD, "paddock"), *words, "--data-dir", self.folder], timeout=10,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, env=clean_environment())
+        if done.returncode != 0:
+            raise Shortfall(f"paddock {words[0]}: {done.stderr.strip()}")
+        return done.stdout
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            status = self.process.wait(timeout=STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise Shortfall("the server did not stop after SIGTERM") from None
+        if status != 0:
+            raise Shortfall(f"the server ended with status {status}")
+
+
+def start_bots(processes, folder, name, url, tokens, races):
+    token_file = write_private(os.path.join(folder, f"{name}.tokens"), "\n".join(tokens) + "\n")
+    with open(os.path.join(folder, f"{name}.log"), "wb") as log:
+        return processes.start(
+            [os.path.join(BUILD, "tests", "paddock-bots"), "--url", url, "--insecure",
+             "--session", SESSION, "--count", str(len(tokens)), "--tokens", token_file,
+             "--races", str(races), "--duration", str(RACE_SECONDS),
+             "--json", os.path.join(folder, f"{name}.json")], stdout=log, stderr=log)
+
+
+def show_the_kick(processes, server, url):
+    """A player with a forged token: the backend says no, the server says why and hangs up."""
+    bot = start_bots(processes, server.folder, "forged", url, [json.dumps(FORGED)], 1)
+    try:
+        bot.wait(timeout=START_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise Shortfall("the player with the forged token was not kicked") from None
+    kicks = server.events("player_kicked")
+    if server.events("player_admitted"):
+        raise Shortfall("the player with the forged token was admitted")
+    for kick in kicks:
+        print(f"  kicked: {FORGED['unisavePlayerId']} over {kick['transport']}, "
+              f"code {kick['code']} ({kick['reason']})")
+    return len(kicks)
+
+
+def race(processes, server, urls, players):
+    bots = []
+    for transport in TRANSPORTS:
+        tokens = [server.ask("token", name).strip()
+                  for name, over in players.items() if over == transport]
+        bots.append(start_bots(processes, server.folder, transport, urls[transport], tokens, 1))
+    deadline = time.monotonic() + RACE_SECONDS + START_SECONDS
+    for transport, bot in zip(TRANSPORTS, bots):
+        try:
+            status = bot.wait(timeout=max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            raise Shortfall(f"the bots over {transport} did not finish") from None
+        if status != 0:
+            with open(os.path.join(server.folder, f"{transport}.log"), encoding="utf-8") as log:
+                said = log.read().strip().splitlines()
+            raise Shortfall(f"the bots over {transport} failed: {said[-1] if said else status}")
+
+
+def stored_results(server):
+    """What the backend has, once it has something: delivery comes after the race."""
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        stored = json.loads(server.ask("results", "json"))
+        if stored["results_stored"] > 0 or time.monotonic() > deadline:
+            return stored
+        time.sleep(0.05)
+
+
+def time_text(milliseconds):
+    return f"{milliseconds // 60000}:{milliseconds % 60000 / 1000:06.3f}"
+
+
+def print_standings(result, players):
+    print(f"  {'place':>5}  {'player':<10} {'over':<5} time")
+    for row in result["standings"]:
+        reached = time_text(row["time_ms"]) if row["dnf"] is None else f"DNF ({row['dnf']})"
+        name = row["player_id"]
+        print(f"  {row['place']:>5}  {name:<10} {players.get(name, '?'):<5} {reached}")
+
+
+def check(summary, result, players):
+    """Every sentence that game/demo promises, against what was stored."""
+    wanted = {transport: sum(over == transport for over in players.values())
+              for transport in TRANSPORTS}
+    if summary["kicked"] != 1:
+        raise Shortfall(f"{summary['kicked']} players were kicked, not 1")
+    if summary["results_stored"] != 1 or result["deliveries"] != 1:
+        raise Shortfall(f"{summary['results_stored']} results are stored, the first delivered "
+                        f"{result['deliveries']} times, instead of one, once")
+    if summary["players"] != wanted:
+        raise Shortfall(f"finished by transport: {summary['players']}, not {wanted}")
+    if summary["winner"] not in players:
+        raise Shortfall(f"the winner is {summary['winner']}")
+
+
+def demo(processes, folder, summary):
+    players = {name: TRANSPORTS[i % len(TRANSPORTS)] for i, name in enumerate(NAMES)}
+    began = time.monotonic()
+    listen = [f"--listen={transport}://127.0.0.1:0" for transport in TRANSPORTS]
+    server = Server(processes, folder, [
+        *listen, f"--players-per-session={len(players)}", f"--min-players={len(players)}",
+        "--track=oval", "--laps=1", "--countdown-ms=1000", "--races-per-session=1",
+        "--time-limit-ms=40000"])
+    server.wait_for("ready", START_SECONDS)
+    urls = server.urls()
+    print("the server listens on")
+    for transport in TRANSPORTS:
+        print(f"  {urls[transport]}")
+
+    print("one player comes with a forged token")
+    summary["kicked"] = show_the_kick(processes, server, urls["udp"])
+
+    print(f"{len(players)} players race, {len(players) // len(TRANSPORTS)} over each transport")
+    race(processes, server, urls, players)
+
+    stored = stored_results(server)
+    summary["results_stored"] = stored["results_stored"]
+    if not stored["races"]:
+        raise Shortfall("the backend stored no result")
+    result = stored["races"][0]
+    summary["race_id"] = result["race_id"]
+    summary["winner"] = result["winner"]
+    for row in result["standings"]:
+        if row["dnf"] is None and row["player_id"] in players:
+            summary["players"][players[row["player_id"]]] += 1
+    print(f"standings of race {result['race_id']} on track {result['track']}")
+    print_standings(result, players)
+    print("the backend stored")
+    print(f"  winner {result['winner']}, {len(result['standings'])} standings, "
+          f"delivered {result['deliveries']} time{'s' if result['deliveries'] != 1 else ''}")
+    for line in server.ask("results").splitlines():
+        print(f"  {line}")
+    server.stop()
+    check(summary, result, players)
+    print(f"all of it in {time.monotonic() - began:.0f} s")
+
+
+def serve(processes, folder):
+    server = Server(processes, folder, [
+        *[f"--listen={transport}://127.0.0.1:0" for transport in TRANSPORTS], "--min-players=1"])
+    server.wait_for("ready", START_SECONDS)
+    urls = server.urls()
+    admin = server.events("admin_listening")[0]["address"]
+    token = server.ask("token", "you").strip()
+    bot_tokens = write_private(os.path.join(folder, "bots.tokens"), "".join(
+        server.ask("token", f"bot{i}") for i in range(1, 5)))
+    print("the server listens on")
+    for transport in TRANSPORTS:
+        print(f"  {urls[transport]}")
+    print(f"  http://{admin}/status   /metrics /healthz /readyz")
+    print("a connection token for a player called 'you' (sessions start with one player)")
+    print(f"  {token}")
+    print("more players")
+    print(f"  {os.path.relpath(BUILD)}/paddock token PLAYER_ID --data-dir {folder}")
+    print("four bots")
+    print(f"  {os.path.relpath(BUILD)}/tests/paddock-bots --url {urls['wss']} --insecure --count 4 "
+          f"--tokens {bot_tokens} --races 1")
+    print("what the backend stored")
+    print(f"  {os.path.relpath(BUILD)}/paddock results --data-dir {folder}")
+    print("Ctrl-C ends it", flush=True)
+    status = server.process.wait()
+    raise Shortfall(f"the server ended with status {status}; {server.log_path} would have said why")
+
+
+def on_signal(number, frame):
+    raise KeyboardInterrupt
+
+
+def main():
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, on_signal)
+    sys.stdout.reconfigure(line_buffering=True)
+    folder = tempfile.mkdtemp(prefix="paddock-demo-")
+    processes = Processes()
+    serving = sys.argv[1:] == ["--serve"]
+    summary = {"race_id": None, "players": dict.fromkeys(TRANSPORTS, 0), "kicked": 0,
+               "winner": None, "results_stored": 0, "ok": False}
+    try:
+        if serving:
+            serve(processes, folder)
+        demo(processes, folder, summary)
+        summary["ok"] = True
+    except Shortfall as shortfall:
+        print(f"FAILED: {shortfall}")
+    except KeyboardInterrupt:
+        print()
+        summary["ok"] = serving
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        processes.stop_all()
+        shutil.rmtree(folder, ignore_errors=True)
+    if not serving:
+        print(json.dumps(summary, separators=(",", ":")))
+    sys.exit(0 if summary["ok"] else 1)
+
+
+main()
