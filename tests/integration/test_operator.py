@@ -1,0 +1,175 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""What an operator can get wrong ends at start with one line; what he can ask for works."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from paddock import ENVIRONMENT, PADDOCK, WELCOME, TestCase  # noqa: E402
+
+
+def run(*flags, env=None, **options):
+    return subprocess.run([PADDOCK, *flags], capture_output=True, text=True, timeout=30,
+                          env={**ENVIRONMENT, **(env or {})}, **options)
+
+
+class Mistakes(TestCase):
+    def refused(self, status, pattern, *flags, **options):
+        done = run("--admin=off", *flags, **options)
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        self.assertRegex(done.stderr, pattern)
+        self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.data = f"--data-dir={self.folder.name}/data"
+
+    def test_no_server_token(self):
+        self.refused(1, "FUSION_SERVER_TOKEN", self.data, "--listen=udp://127.0.0.1:0")
+
+    def test_unknown_and_malformed_settings(self):
+        self.refused(2, r"--tikrate.*did you mean .*tick-rate", "--tikrate=60")
+        self.refused(2, r"tick-rate.*10 to 128", "--tick-rate=9")
+        self.refused(2, r"tick-rate.*10 to 128", "--tick-rate=129")
+        self.refused(2, r"PADDOCK_TICK_RATE.*10 to 128", env={"PADDOCK_TICK_RATE": "sixty"})
+        self.refused(2, r"PADDOCK_TIKRATE", env={"PADDOCK_TIKRATE": "60"})
+        self.refused(2, r"backend.*embedded", "--backend=oracle")
+
+    def test_a_file_names_its_line(self):
+        path = os.path.join(self.folder.name, "paddock.ini")
+        with open(path, "w") as file:
+            file.write("[race]\nlaps = 2\nlapps = 3\n")
+        self.refused(2, rf"{re.escape(path)}:3.*lapps.*laps", f"--config={path}")
+
+    def test_duplicate_listeners(self):
+        self.refused(1, "tcp://127.0.0.1:7000", "--dev", "--listen=tcp://127.0.0.1:7000",
+                     "--listen=tcp://127.0.0.1:7000")
+
+    def test_unknown_scheme_names_the_known_ones(self):
+        self.refused(1, "udp, tcp, tls, ws, wss", "--dev", self.data, "--listen=quic://127.0.0.1:7000")
+
+    def test_a_port_that_is_taken(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            for scheme in ("tcp", "tls", "ws", "wss"):
+                self.refused(1, rf"{scheme}://127.0.0.1:{port}.*use", "--dev", self.data,
+                             f"--listen={scheme}://127.0.0.1:{port}")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+            taken.bind(("127.0.0.1", 0))
+            port = taken.getsockname()[1]
+            self.refused(1, rf"udp://127.0.0.1:{port}.*use", "--dev", self.data, f"--listen=udp://127.0.0.1:{port}")
+
+    def test_certificates_that_cannot_be_used(self):
+        token = {"FUSION_SERVER_TOKEN": "secret"}
+        self.refused(1, "tls-cert", self.data, "--listen=tls://127.0.0.1:0", env=token)
+        self.refused(1, "/nowhere.pem", self.data, "--listen=tls://127.0.0.1:0", "--tls-cert=/nowhere.pem", env=token)
+        junk = os.path.join(self.folder.name, "junk.pem")
+        with open(junk, "w") as file:
+            file.write("no certificate\n")
+        self.refused(1, "junk.pem", self.data, "--listen=wss://127.0.0.1:0", f"--tls-cert={junk}", env=token)
+
+    def test_a_database_that_cannot_be_written(self):
+        path = os.path.join(self.folder.name, "file")
+        with open(path, "w") as file:
+            file.write("not a folder\n")
+        self.refused(1, re.escape(path), "--dev", f"--data-dir={path}/data", "--listen=udp://127.0.0.1:0")
+        self.refused(1, re.escape(path), "--dev", self.data, f"--outbox-db={path}", "--listen=udp://127.0.0.1:0")
+
+    def test_tracks_that_are_not_there(self):
+        self.refused(1, "rotate", "--dev", self.data, "--listen=udp://127.0.0.1:0", "--track=moebius")
+
+    def test_dev_stays_at_home(self):
+        self.refused(1, "--dev", "--dev", self.data, "--listen=tcp://0.0.0.0:0")
+
+
+class Requests(TestCase):
+    def test_help_names_every_setting_with_environment_and_range(self):
+        text = run("--help").stdout
+        for word in ("--tick-rate", "PADDOCK_TICK_RATE", "10 to 128", "default: 60", "FUSION_SERVER_TOKEN"):
+            self.assertIn(word, text)
+
+    def test_check_config_prints_what_counts_and_no_secret(self):
+        done = run("--check-config", "--laps=7", "--listen=udp://127.0.0.1:7777",
+                   env={"FUSION_SERVER_TOKEN": "hush-hush", "PADDOCK_LAPS": "5"})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, r"laps\s*=\s*7")
+        self.assertIn("***", done.stdout)
+        self.assertNotIn("hush-hush", done.stdout + done.stderr)
+
+    def test_check_config_says_what_is_wrong(self):
+        done = run("--check-config", "--snapshot-rate=100", env={"FUSION_SERVER_TOKEN": "x"})
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("snapshot-rate", done.stderr)
+
+    def test_the_server_token_may_come_in_a_file(self):
+        with tempfile.NamedTemporaryFile("w") as file:
+            file.write("from-a-file\n")
+            file.flush()
+            done = run("--check-config", "--listen=udp://127.0.0.1:7777",
+                       env={"FUSION_SERVER_TOKEN_FILE": file.name})
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertNotIn("from-a-file", done.stdout)
+
+    def test_a_token_on_the_command_line_is_wiped_and_warned_about(self):
+        server = self.serve("--fusion-server-token=very-secret-indeed", dev=False)
+        server.wait_event("token_on_command_line", level="warn")
+        for name in ("cmdline", "environ"):
+            with open(f"/proc/{server.process.pid}/{name}", "rb") as file:
+                self.assertNotIn(b"very-secret-indeed", file.read())
+        self.stop_cleanly(server)
+
+    def test_a_token_in_the_environment_is_wiped(self):
+        server = self.serve(dev=False, env={"FUSION_SERVER_TOKEN": "very-secret-indeed"})
+        with open(f"/proc/{server.process.pid}/environ", "rb") as file:
+            self.assertNotIn(b"very-secret-indeed", file.read())
+        self.stop_cleanly(server)
+
+
+class Surroundings(TestCase):
+    def test_without_home_terminal_and_standard_descriptors(self):
+        folder = tempfile.mkdtemp()
+        env = {key: value for key, value in ENVIRONMENT.items() if key not in ("HOME", "XDG_STATE_HOME", "TERM")}
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", f'exec {PADDOCK} --dev --listen=udp://127.0.0.1:0 --admin=off <&- >&- 2>&-'],
+            env=env, cwd=folder, start_new_session=True)
+        try:
+            with self.assertRaises(subprocess.TimeoutExpired):
+                process.wait(timeout=1.5)
+            process.terminate()
+            self.assertEqual(process.wait(timeout=10), 0)
+            self.assertIn("outbox.db", os.listdir(folder))
+        finally:
+            process.kill()
+            subprocess.run(["rm", "-r", folder], check=True)
+
+    def test_admin_pages(self):
+        server = self.serve(listen=("udp", "tcp"))
+        self.assertEqual(server.get("/healthz")[0], 200)
+        self.assertEqual(server.get("/readyz")[0], 200)
+        self.assertEqual(server.get("/nothing")[0], 404)
+        server.player("Alice").wait_for(WELCOME)
+        status = server.status()
+        self.assertEqual([player["name"] for player in status["sessions"][0]["players"]], ["Player 1"])
+        self.assertEqual(len(status["listeners"]), 2)
+        metrics = server.get("/metrics")[1]
+        self.assertTrue(metrics.endswith("# EOF\n"))
+        self.assertIn('paddock_players_by_transport{transport="tcp"} 1', metrics)
+        self.assertEqual(server.command("health", f"--admin={server.admin}"), "healthy")
+        self.stop_cleanly(server)
+
+    def test_health_fails_where_nothing_listens(self):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        done = run("health", f"--admin=127.0.0.1:{port}")
+        self.assertEqual(done.returncode, 1)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)

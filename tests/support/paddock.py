@@ -1,0 +1,335 @@
+# SPDX-License-Identifier: MIT
+"""Runs the real paddock binary for integration tests, and talks to it as a stranger would.
+
+The client here is written from net/README.md alone, with the Python standard library: its own
+msgpack, its own framing. Every process is started and ended by this file; ports are chosen by the
+kernel; all files live in one temporary folder.
+"""
+
+import json
+import os
+import queue
+import shutil
+import signal
+import socket
+import ssl
+import struct
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+import urllib.request
+import urllib.error
+
+BUILD = os.environ.get("PADDOCK_BUILD", os.path.join(os.getcwd(), "build", "dev"))
+PADDOCK = os.path.join(BUILD, "paddock")
+BOTS = os.path.join(BUILD, "tests", "paddock-bots")
+# Sanitizers make everything slower; nothing here asserts speed, it only waits longer.
+PATIENCE = float(os.environ.get("PADDOCK_TEST_PATIENCE", "30"))
+# What the server inherits: nothing of ours that it would take for a setting.
+ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith(("PADDOCK_", "FUSION_"))}
+
+HELLO, INPUT, PING, BYE = 1, 2, 3, 4
+WELCOME, ROSTER, PHASE, SNAPSHOT, TIMING, RESULT, PONG, CLOSING = range(64, 72)
+
+
+# ---- msgpack, as much of it as the protocol uses
+
+def pack(value):
+    if value is None:
+        return b"\xc0"
+    if value is True or value is False:
+        return b"\xc3" if value else b"\xc2"
+    if isinstance(value, int):
+        if 0 <= value < 128:
+            return bytes([value])
+        if -32 <= value < 0:
+            return struct.pack("b", value)
+        return b"\xce" + struct.pack(">I", value) if value >= 0 else b"\xd2" + struct.pack(">i", value)
+    if isinstance(value, bytes):
+        return b"\xc5" + struct.pack(">H", len(value)) + value
+    if isinstance(value, str):
+        text = value.encode()
+        return b"\xda" + struct.pack(">H", len(text)) + text
+    if isinstance(value, (list, tuple)):
+        return b"\xdc" + struct.pack(">H", len(value)) + b"".join(pack(item) for item in value)
+    raise TypeError(type(value))
+
+
+class Reader:
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def take(self, count):
+        if self.at + count > len(self.data):
+            raise ValueError("truncated msgpack")
+        self.at += count
+        return self.data[self.at - count:self.at]
+
+    def number(self, form):
+        return struct.unpack(form, self.take(struct.calcsize(form)))[0]
+
+    def value(self):
+        kind = self.take(1)[0]
+        if kind < 0x80:
+            return kind
+        if kind >= 0xe0:
+            return kind - 256
+        if 0x90 <= kind < 0xa0:
+            return [self.value() for _ in range(kind & 15)]
+        if 0xa0 <= kind < 0xc0:
+            return self.take(kind & 31).decode()
+        plain = {0xc0: None, 0xc2: False, 0xc3: True}
+        if kind in plain:
+            return plain[kind]
+        integers = {0xcc: ">B", 0xcd: ">H", 0xce: ">I", 0xcf: ">Q", 0xd0: ">b", 0xd1: ">h", 0xd2: ">i", 0xd3: ">q"}
+        if kind in integers:
+            return self.number(integers[kind])
+        lengths = {0xc4: ">B", 0xc5: ">H", 0xc6: ">I", 0xd9: ">B", 0xda: ">H", 0xdb: ">I", 0xdc: ">H", 0xdd: ">I"}
+        length = self.number(lengths[kind])
+        if kind in (0xdc, 0xdd):
+            return [self.value() for _ in range(length)]
+        data = self.take(length)
+        return data if kind in (0xc4, 0xc5, 0xc6) else data.decode()
+
+
+def unpack(data):
+    reader = Reader(data)
+    value = reader.value()
+    if reader.at != len(data):
+        raise ValueError("trailing bytes")
+    return value
+
+
+# ---- a TCP or TLS player
+
+class Closed(Exception):
+    """The server ended the connection; code is None when it did not say why."""
+
+    def __init__(self, code=None, reason=""):
+        super().__init__(f"closed {code} {reason}")
+        self.code = code
+        self.reason = reason
+
+
+class Player:
+    def __init__(self, url, timeout=PATIENCE):
+        scheme, _, where = url.partition("://")
+        host, _, port = where.rpartition(":")
+        self.socket = socket.create_connection((host.strip("[]"), int(port)), timeout)
+        if scheme == "tls":
+            context = ssl.create_default_context()
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+            self.socket = context.wrap_socket(self.socket)
+        self.buffer = b""
+
+    def send_raw(self, data):
+        self.socket.sendall(data)
+
+    def send(self, *message):
+        data = pack(list(message))
+        self.send_raw(struct.pack(">I", len(data)) + data)
+
+    def hello(self, token, session="", version=1):
+        token = token.encode() if isinstance(token, str) else token
+        self.send(HELLO, version, token, session, "integration-test")
+
+    def _fill(self, count):
+        while len(self.buffer) < count:
+            try:
+                data = self.socket.recv(65536)
+            except ConnectionError as error:
+                raise Closed() from error
+            if not data:
+                raise Closed()
+            self.buffer += data
+
+    def receive(self):
+        self._fill(4)
+        length = struct.unpack(">I", self.buffer[:4])[0]
+        self._fill(4 + length)
+        message = unpack(self.buffer[4:4 + length])
+        self.buffer = self.buffer[4 + length:]
+        if message[0] == CLOSING:
+            raise Closed(message[1], message[2])
+        return message
+
+    def wait_for(self, kind, patience=PATIENCE):
+        end = time.monotonic() + patience
+        while time.monotonic() < end:
+            self.socket.settimeout(max(0.01, end - time.monotonic()))
+            message = self.receive()
+            if message[0] == kind:
+                return message
+        raise TimeoutError(f"no message {kind}")
+
+    def wait_closed(self, patience=PATIENCE):
+        """The code with which the server ends this connection."""
+        end = time.monotonic() + patience
+        while time.monotonic() < end:
+            self.socket.settimeout(max(0.01, end - time.monotonic()))
+            try:
+                self.receive()
+            except Closed as closed:
+                return closed.code
+        raise TimeoutError("still open")
+
+    def close(self):
+        self.socket.close()
+
+
+# ---- the server
+
+class Server:
+    """One paddock process with a data folder of its own."""
+
+    def __init__(self, *flags, listen=("tcp",), folder=None, env=None, dev=True, wait=True, **popen):
+        self.folder = folder or tempfile.mkdtemp(prefix="paddock-test-")
+        self.own_folder = folder is None
+        self.events = []
+        self.lines = queue.Queue()
+        command = [PADDOCK, "--log-format=json", "--log-level=debug", "--admin=127.0.0.1:0",
+                   f"--data-dir={self.folder}"]
+        command += ["--dev"] if dev else []
+        for scheme in listen:
+            command.append(f"--listen={scheme}://127.0.0.1:0" if "://" not in scheme else f"--listen={scheme}")
+        self.error_file = tempfile.TemporaryFile(mode="w+")
+        self.process = subprocess.Popen(command + list(flags), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        stderr=self.error_file, env={**ENVIRONMENT, **(env or {})}, **popen)
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+        if wait:
+            self.wait_event("ready")
+
+    def _read(self):
+        for line in self.process.stdout:
+            event = json.loads(line)
+            self.events.append(event)
+            self.lines.put(event)
+        self.lines.put(None)
+
+    @property
+    def errors(self):
+        self.error_file.seek(0)
+        return self.error_file.read()
+
+    def wait_event(self, name, patience=PATIENCE, **fields):
+        """The first event so named with these fields, past or future."""
+        end = time.monotonic() + patience
+        seen = 0
+        while True:
+            for event in self.events[seen:]:
+                if event["event"] == name and all(event.get(key) == value for key, value in fields.items()):
+                    return event
+            seen = len(self.events)
+            if self.process.poll() is not None and not self.reader.is_alive() and seen == len(self.events):
+                raise AssertionError(f"server ended with {self.process.returncode} before {name}: {self.errors}")
+            if time.monotonic() > end:
+                raise TimeoutError(f"no event {name} {fields}; last: {self.events[-5:]}")
+            try:
+                self.lines.get(timeout=0.05)
+            except queue.Empty:
+                pass
+
+    def url(self, scheme):
+        for event in self.events:
+            if event["event"] == "listening" and event["url"].startswith(scheme + "://"):
+                return event["url"].split("?")[0].replace("/websocket", "")
+        raise KeyError(scheme)
+
+    @property
+    def admin(self):
+        return self.wait_event("admin_listening")["address"]
+
+    def get(self, path):
+        """(status, body text) of the admin port."""
+        try:
+            with urllib.request.urlopen(f"http://{self.admin}{path}", timeout=PATIENCE) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def status(self):
+        return json.loads(self.get("/status")[1])
+
+    def metric(self, name):
+        """The value of one sample, by its full text: 'paddock_closes_total{code=\"flooding\"}'."""
+        for line in self.get("/metrics")[1].splitlines():
+            if line.startswith(name + " "):
+                return float(line.rsplit(" ", 1)[1])
+        return 0.0
+
+    def command(self, *words, check=True):
+        done = subprocess.run([PADDOCK, *words, f"--data-dir={self.folder}"], capture_output=True, text=True,
+                              timeout=PATIENCE, env=ENVIRONMENT)
+        if check and done.returncode != 0:
+            raise AssertionError(f"paddock {words}: {done.returncode} {done.stderr}")
+        return done.stdout.strip() if check else done
+
+    def token(self, player_id):
+        return self.command("token", player_id)
+
+    def results(self):
+        return json.loads(self.command("results", "json"))
+
+    def player(self, player_id, scheme="tcp", session="", token=None):
+        player = Player(self.url(scheme))
+        player.hello(token or self.token(player_id), session)
+        return player
+
+    def bots(self, *flags, schemes=("tcp",), count=2, tokens=None, duration=60):
+        """Runs bots to their end; (exit status, report)."""
+        path = os.path.join(self.folder, "tokens")
+        with open(path, "w") as file:
+            for index in range(count):
+                file.write((tokens[index] if tokens else self.token(f"Bot{index}")) + "\n")
+        report = os.path.join(self.folder, "bots.json")
+        urls = [word for scheme in schemes for word in ("--url", self.url(scheme))]
+        done = subprocess.run([BOTS, *urls, "--count", str(count), "--tokens", path, "--insecure", "--duration",
+                               str(duration), "--json", report, *flags], capture_output=True, text=True,
+                              timeout=duration + PATIENCE)
+        try:
+            with open(report) as file:
+                return done.returncode, json.load(file)
+        except FileNotFoundError:
+            raise AssertionError(f"no report: {done.returncode} {done.stdout} {done.stderr}") from None
+
+    def rss_kib(self):
+        with open(f"/proc/{self.process.pid}/status") as file:
+            return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
+
+    def signal(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+
+    def wait(self, patience=PATIENCE):
+        """The exit status."""
+        status = self.process.wait(timeout=patience)
+        self.reader.join(timeout=5)
+        return status
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.reader.join(timeout=5)
+        self.process.stdout.close()
+        self.error_file.close()
+        if self.own_folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class TestCase(unittest.TestCase):
+    """A server that is gone when the test is; it must not have died before, or complained on stderr."""
+
+    def serve(self, *flags, **options):
+        server = Server(*flags, **options)
+        self.addCleanup(server.stop)
+        return server
+
+    def stop_cleanly(self, server):
+        if server.process.poll() is None:
+            server.signal()
+        self.assertEqual(server.wait(), 0, server.errors)
+        self.assertEqual(server.errors, "")
