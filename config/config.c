@@ -288,12 +288,25 @@ bool config_set(struct config *config, const char *name, const char *value, stru
 
 // ---- from field to text
 
-static void print_choice(const char *choices, int index, FILE *out)
+static struct bytes_span choice_at(const char *choices, int index)
 {
     while (index-- > 0) {
         choices += strcspn(choices, "|") + 1;
     }
-    fprintf(out, "%.*s", (int)strcspn(choices, "|"), choices);
+    return bytes_of(choices, strcspn(choices, "|"));
+}
+
+bool config_choice_is(const char *name, int value, const char *choice)
+{
+    const struct config_option *option = config_option_find(name);
+    assert(option && option->type == CONFIG_ENUM);
+    return bytes_equal(choice_at(option->choices, value), bytes_of_string(choice));
+}
+
+static void print_choice(const char *choices, int index, FILE *out)
+{
+    struct bytes_span choice = choice_at(choices, index);
+    fprintf(out, "%.*s", (int)choice.size, (const char *)choice.data);
 }
 
 const struct config_list *config_option_list(const struct config *config,

@@ -73,6 +73,9 @@ struct config *config_create_default(void) BASE_MUST_USE;
 // Sets one setting by its name and text form, as a flag would.
 bool config_set(struct config *config, const char *name, const char *value, struct error *error)
     BASE_MUST_USE;
+// True when `value`, taken from the field of the choice setting `name`, stands for `choice`: for
+// registries, whose rows have names. `name` must be such a setting (asserted).
+bool config_choice_is(const char *name, int value, const char *choice);
 // Checks that span settings (snapshot rate above tick rate, min above max players, duplicate
 // listeners, plaintext off loopback, server token outside --dev ...); adds to *errors.
 bool config_check(const struct config *config, struct error_list *errors) BASE_MUST_USE;

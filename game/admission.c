@@ -423,7 +423,7 @@ void game_admission_closed(struct game_admission *admission, struct net_conn_id 
 {
     struct member *member = find(admission, conn);
     assert(member);
-    log_peer(LOG_INFO, "connection_closed", LOG_U("conn", conn.index),
+    log_peer(LOG_INFO, "player_left", LOG_U("conn", conn.index),
              LOG_S("player", member->player_id), LOG_U("code", code),
              LOG_S("reason", net_close_name(code)));
     dispatch(admission, member, EVENT_CLOSED, (union event_data){.msg = NULL});

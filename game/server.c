@@ -297,7 +297,7 @@ struct game_server *game_server_create(const struct game_server_env *env, struct
     }
     server->env = *env;
     server->random.state = env->random_seed;
-    server->sim = env->sim ? env->sim : game_sim_find("race");
+    server->sim = env->sim ? env->sim : game_sim_chosen(config);
     loop_timer_init(&server->stage_timer, on_stage_timer, server);
     server->counters = counters_create();
     server->loop = loop_create(env->clock, error);

@@ -13,6 +13,8 @@
 #include "config/base/error.h"
 #include "config/limits.h"
 
+struct config;
+
 // Parsed, immutable description of where it is played (a race track). Owned by struct game_maps.
 struct game_map {
     const char *name;       // ASCII, unique
@@ -79,5 +81,7 @@ struct game_sim {
 
 // The row with this name; NULL when there is none.
 const struct game_sim *game_sim_find(const char *name);
+// The row that the setting `game` means.
+const struct game_sim *game_sim_chosen(const struct config *config);
 
 #endif
