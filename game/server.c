@@ -114,7 +114,7 @@ static bool is_ready(void *user)
     return server->stage == STAGE_SERVING;
 }
 
-static struct game_status_source status_source(struct game_server *server)
+struct game_status_source game_server_status(struct game_server *server)
 {
     return (struct game_status_source){
         .counters = server->counters,
@@ -130,13 +130,13 @@ static struct game_status_source status_source(struct game_server *server)
 
 static void refresh_gauges(void *user)
 {
-    struct game_status_source source = status_source(user);
+    struct game_status_source source = game_server_status(user);
     game_status_refresh(&source);
 }
 
 static bool write_status(void *user, struct bytes_buf *out)
 {
-    struct game_status_source source = status_source(user);
+    struct game_status_source source = game_server_status(user);
     return game_status_write(&source, out);
 }
 

@@ -10,6 +10,7 @@
 #include "auth/backend.h"
 #include "config/config.h"
 #include "game/sim.h"
+#include "game/status.h"
 #include "net/transport.h"
 
 struct game_server;
@@ -47,5 +48,7 @@ struct net_hub *game_server_hub(struct game_server *server);
 struct loop *game_server_loop(struct game_server *server);
 struct auth_backend *game_server_backend(struct game_server *server);
 struct counters *game_server_counters(struct game_server *server);
+// Everything that operators can see, for as long as the server lives.
+struct game_status_source game_server_status(struct game_server *server);
 
 #endif

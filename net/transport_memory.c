@@ -247,6 +247,22 @@ void net_memory_cut(struct net_link *link)
     pair_fail(side_of(link)->pair, NET_CLOSE_LOST, NET_MEMORY_TIMEOUT_NS);
 }
 
+unsigned net_memory_cut_from(struct net_hub *hub, const char *ip)
+{
+    struct net_addr from;
+    const struct memory_endpoint *switchboard = find(hub, "");
+    bool is_ip = net_addr_parse_ip(ip, &from);
+    assert(is_ip);
+    unsigned count = 0;
+    for (struct memory_pair *at = switchboard ? switchboard->pairs : NULL; at; at = at->next) {
+        if (net_addr_equal_ip(&at->server.base.remote, &from)) {
+            net_memory_cut(&at->server.base);
+            count++;
+        }
+    }
+    return count;
+}
+
 static const struct net_link_impl link_impl = {
     .send = link_send,
     .send_text = link_send_text,

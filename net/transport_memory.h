@@ -29,5 +29,7 @@ struct net_link *net_memory_dial(struct net_hub *hub, const struct net_transport
 // Cuts the cable of a link of this transport, either side's: nothing passes any more and both
 // sides hear closed(NET_CLOSE_LOST) after NET_MEMORY_TIMEOUT_NS.
 void net_memory_cut(struct net_link *link);
+// The same for every link that was dialled with from=`ip`; returns how many there are.
+unsigned net_memory_cut_from(struct net_hub *hub, const char *ip);
 
 #endif
