@@ -58,7 +58,7 @@ struct game_session *game_sessions_get(struct game_sessions *sessions, struct ga
 static struct game_session *open_session(struct game_sessions *sessions, const char *name,
                                          uint32_t tick)
 {
-    if (sessions->count == sessions->max || sessions->env->draining) {
+    if (sessions->count == sessions->max) {
         return NULL;
     }
     unsigned index = 0;
@@ -98,6 +98,10 @@ struct game_session *game_sessions_find_room(struct game_sessions *sessions, con
                                              uint32_t tick, uint16_t *code)
 {
     struct game_session *found = NULL;
+    if (sessions->env->draining) {
+        *code = NET_CLOSE_GOING_AWAY;
+        return NULL;
+    }
     if (name[0]) {
         found = game_sessions_find_named(sessions, name);
         if (found && !game_session_has_room(found)) {
