@@ -40,7 +40,8 @@ static void fill_roster(const struct game_session *session, struct net_msg_roste
     }
 }
 
-static void fill_phase(const struct game_session *session, struct net_msg_phase *phase)
+static void fill_phase(const struct game_session *session, bool with_map_data,
+                       struct net_msg_phase *phase)
 {
     bool in_lobby = session->phase == NET_PHASE_LOBBY;
     const struct game_map *map = session->setup.map;
@@ -50,7 +51,7 @@ static void fill_phase(const struct game_session *session, struct net_msg_phase 
         .ends_tick = session->phase_ends_tick,
         .race_id = bytes_of_string(in_lobby ? "" : session->race_id),
         .map = bytes_of_string(in_lobby ? "" : map->name),
-        .map_data = in_lobby ? bytes_of(NULL, 0) : map->data,
+        .map_data = in_lobby || !with_map_data ? bytes_of(NULL, 0) : map->data,
         .slots = session->seat_count,
     };
     for (unsigned i = 0; i < session->seat_count; i++) {
@@ -71,7 +72,8 @@ void game_session_send_roster(struct game_session *session)
 void game_session_send_phase(struct game_session *session)
 {
     struct net_msg msg = {.type = NET_MSG_PHASE};
-    fill_phase(session, &msg.phase);
+    // Whoever has been here since the countdown has it; whoever came later was greeted with it.
+    fill_phase(session, session->phase == NET_PHASE_COUNTDOWN, &msg.phase);
     struct net_payload *payload = game_session_encode(&msg);
     game_session_send_all(session, payload, NET_RELIABLE);
     net_payload_unref(payload);
@@ -102,6 +104,10 @@ void game_session_greet(struct game_session *session, unsigned slot, bool resume
     };
     net_conn_send_msg(conns, conn, &msg, NET_RELIABLE);
     msg = (struct net_msg){.type = NET_MSG_PHASE};
-    fill_phase(session, &msg.phase);
+    fill_phase(session, true, &msg.phase);
     net_conn_send_msg(conns, conn, &msg, NET_RELIABLE);
+    if (session->phase == NET_PHASE_FINISHED && session->result_final &&
+        session->result_final_message) {
+        net_conn_send(conns, conn, session->result_final_message, NET_RELIABLE);
+    }
 }

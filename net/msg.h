@@ -87,8 +87,9 @@ struct net_msg_phase {
     uint32_t ends_tick;        // when it ends at the latest; 0 = open
     struct bytes_span race_id; // str, UUID text; empty in the lobby
     struct bytes_span map;     // str: track name; empty in the lobby
-    struct bytes_span
-        map_data; // bin: the simulation's description of the map (<= 4096 in COUNTDOWN), else empty
+    // bin, <= 4096: the simulation's description of the map. Sent in COUNTDOWN, and to whoever sits
+    // down later in the phase that is on; else empty.
+    struct bytes_span map_data;
     uint32_t entity_of_slot[LIMIT_PLAYERS_PER_SESSION]; // 0xff = does not take part
     uint32_t slots;                                     // how many of entity_of_slot count
 };
