@@ -68,6 +68,13 @@ bool game_session_open(struct game_session *session, const struct game_session_e
     return true;
 }
 
+// Every seat is freed here: joins minus leaves are the seats that are taken.
+static void free_seat(struct game_session *session, struct game_seat *seat)
+{
+    *session->env->counters.leaves += 1;
+    *seat = (struct game_seat){0};
+}
+
 void game_session_close(struct game_session *session, uint16_t code)
 {
     if (!session->open) {
@@ -77,8 +84,10 @@ void game_session_close(struct game_session *session, uint16_t code)
     for (unsigned i = 0; session->seats && i < session->seat_count; i++) {
         struct game_seat *seat = &session->seats[i];
         struct net_conn_id conn = seat->conn;
-        *seat = (struct game_seat){0}; // before the close, whose event comes back to this session
-        net_conn_close(session->env->conns, conn, code);
+        if (seat->taken) {
+            free_seat(session, seat); // before the close, whose event comes back to this session
+            net_conn_close(session->env->conns, conn, code);
+        }
     }
     if (session->name[0]) {
         log_event(LOG_INFO, "session_end", LOG_S("session", session->name),
@@ -178,6 +187,13 @@ void game_session_resume(struct game_session *session, unsigned slot, struct net
     game_session_send_roster(session);
 }
 
+// Its kart is on the grid or on the track.
+static bool in_race(const struct game_session *session, const struct game_seat *seat)
+{
+    return seat->entity != GAME_NO_ENTITY &&
+           (session->phase == NET_PHASE_COUNTDOWN || session->phase == NET_PHASE_RACING);
+}
+
 void game_session_drop(struct game_session *session, unsigned slot, struct net_conn_id conn)
 {
     struct game_seat *seat = &session->seats[slot];
@@ -185,16 +201,14 @@ void game_session_drop(struct game_session *session, unsigned slot, struct net_c
         return; // the seat has moved on to a newer connection
     }
     *session->env->counters.drops += 1;
-    bool in_race = seat->entity != GAME_NO_ENTITY &&
-                   (session->phase == NET_PHASE_COUNTDOWN || session->phase == NET_PHASE_RACING);
-    if (!in_race) {
-        *seat = (struct game_seat){0};
-    } else {
-        seat->conn = NET_CONN_NONE;
-        seat->grace_tick =
-            session->tick + game_session_ticks(session, session->env->config->rejoin_grace_ms);
-        game_inputs_clear(&seat->inputs);
+    if (!in_race(session, seat)) {
+        game_session_leave(session, slot);
+        return;
     }
+    seat->conn = NET_CONN_NONE;
+    seat->grace_tick =
+        session->tick + game_session_ticks(session, session->env->config->rejoin_grace_ms);
+    game_inputs_clear(&seat->inputs);
     game_session_send_roster(session);
 }
 
@@ -202,11 +216,10 @@ void game_session_leave(struct game_session *session, unsigned slot)
 {
     struct game_seat *seat = &session->seats[slot];
     assert(seat->taken);
-    if (seat->entity != GAME_NO_ENTITY && session->phase != NET_PHASE_FINISHED) {
+    if (in_race(session, seat)) {
         session->env->sim->retire(session->state, seat->entity);
         game_replay_retire(session->replay, seat->entity);
     }
-    *session->env->counters.leaves += 1;
-    *seat = (struct game_seat){0};
+    free_seat(session, seat);
     game_session_send_roster(session);
 }

@@ -93,6 +93,7 @@ struct game_session {
     struct game_replay *replay; // NULL: not recorded
     struct net_payload *result_final_message;
     unsigned snapshot_number;
+    uint32_t broadcast_tick; // the newest that was asked whether a snapshot is due
 };
 
 // Reserves all memory that the session will ever need. False when memory is short.

@@ -196,10 +196,10 @@ static bool step_finished(struct game_session *session)
     }
     for (unsigned i = 0; i < session->seat_count; i++) {
         struct game_seat *seat = &session->seats[i];
-        seat->entity = GAME_NO_ENTITY;
         if (seat->taken && seat->conn.generation == 0) {
-            *seat = (struct game_seat){0};
+            game_session_leave(session, i);
         }
+        seat->entity = GAME_NO_ENTITY;
     }
     game_session_begin_phase(session, NET_PHASE_LOBBY, 0);
     return true;
@@ -247,13 +247,16 @@ bool game_session_step(struct game_session *session, uint32_t tick)
     return false;
 }
 
-// Sessions take turns: each has its own offset, so that not all encode in the same tick.
-static bool snapshot_due(const struct game_session *session)
+// Sessions take turns: each has its own offset, so that not all encode in the same tick. A wake-up
+// that runs several ticks answers for all of them.
+static bool snapshot_due(struct game_session *session)
 {
     uint64_t rate = session->setup.tick_rate;
     uint64_t per_second = (uint64_t)session->env->config->snapshot_rate;
-    uint64_t at = (uint64_t)session->tick + session->id.index;
-    return at * per_second / rate != (at - 1) * per_second / rate;
+    uint64_t now = (uint64_t)session->tick + session->id.index;
+    uint64_t before = (uint64_t)session->broadcast_tick + session->id.index;
+    session->broadcast_tick = session->tick;
+    return now * per_second / rate != before * per_second / rate;
 }
 
 static void send_timing(struct game_session *session, struct game_seat *seat)
