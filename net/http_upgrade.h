@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+// The opening handshake of a WebSocket (RFC 6455 4), both sides: which request is fit to become a
+// WebSocket, what is answered to it and to every other one. No I/O and no time; net/layer_upgrade
+// drives it.
+
+#ifndef NET_HTTP_UPGRADE_H
+#define NET_HTTP_UPGRADE_H
+
+#include "net/http_head.h"
+#include "net/ws_accept.h"
+
+#define NET_WS_SUBPROTOCOL "paddock.v1"
+// Enough for every answer and every request that is built here.
+#define NET_HTTP_ANSWER_BYTES 1024
+
+// Why a request is refused; NET_HTTP_SWITCH is the one that is not.
+enum net_http_answer {
+    NET_HTTP_SWITCH,
+    NET_HTTP_BAD_SYNTAX,
+    NET_HTTP_BAD_LENGTH_OF_LINE,
+    NET_HTTP_BAD_LENGTH,
+    NET_HTTP_BAD_VERSION,
+    NET_HTTP_BAD_METHOD,
+    NET_HTTP_BAD_HOST,
+    NET_HTTP_BAD_BODY,
+    NET_HTTP_ROOT_PAGE,
+    NET_HTTP_NOT_FOUND,
+    NET_HTTP_NO_UPGRADE,
+    NET_HTTP_BAD_WS_VERSION,
+    NET_HTTP_BAD_KEY,
+    NET_HTTP_BAD_SUBPROTOCOL,
+    NET_HTTP_TOO_SLOW,
+    NET_HTTP_PLAIN_ON_TLS,
+};
+
+unsigned net_http_answer_status(enum net_http_answer answer); // 101, 400, ...
+
+// ---- server
+
+// The answer to a head that is malformed or too large (not MORE, not COMPLETE).
+enum net_http_answer net_http_upgrade_refuse(enum net_http_verdict verdict);
+// Judges a complete request; `path` is where the WebSocket is. With NET_HTTP_BAD_SUBPROTOCOL
+// *unknown is the first one that was offered.
+enum net_http_answer net_http_upgrade_judge(const struct net_http_head *head, const char *path,
+                                            struct bytes_span *unknown);
+// Appends the bytes of the answer. `head` is that of a request that may switch, else NULL. Nothing
+// that the peer sent comes back in it but the accept value.
+bool net_http_upgrade_answer(struct bytes_buf *out, enum net_http_answer answer, const char *path,
+                             const struct net_http_head *head) BASE_MUST_USE;
+
+// ---- client
+
+// Appends the request. `host` is as it stands in a URL, with brackets and port.
+bool net_http_upgrade_request(struct bytes_buf *out, const char *host, const char *target,
+                              const char *key) BASE_MUST_USE;
+// NULL when the response to a request with `key` makes this a WebSocket; else why not.
+const char *net_http_upgrade_check(const struct net_http_head *head, const char *key);
+
+#endif

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MIT
+// Drives the opening handshake: a server reads one request and answers it, a client writes one and
+// reads the answer. What is right and what is said is net/http_upgrade's; this layer owns the
+// bytes, the deadline and the log lines. Bytes behind the blank line are the WebSocket's and go up
+// at once.
+
+#include "net/layer_upgrade.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "config/base/log.h"
+#include "net/http_upgrade.h"
+
+struct layer_upgrade {
+    struct net_layer base;
+    struct net_http_head *head; // only while the handshake lasts
+    char key[NET_WS_KEY_BYTES + 1];
+    bool refused;
+};
+
+static struct layer_upgrade *upgrade_of(struct net_layer *layer)
+{
+    return (struct layer_upgrade *)layer;
+}
+
+static uint16_t switch_over(struct layer_upgrade *upgrade)
+{
+    struct net_layer *layer = &upgrade->base;
+    free(upgrade->head);
+    upgrade->head = NULL;
+    layer->due_ns = CLOCK_NEVER;
+    layer->is_up = true;
+    return net_layer_up(layer->above);
+}
+
+// ---- server
+
+static bool write_answer(struct layer_upgrade *upgrade, enum net_http_answer answer)
+{
+    struct net_layer *layer = &upgrade->base;
+    struct bytes_buf out;
+    bytes_buf_init(&out, NET_HTTP_ANSWER_BYTES);
+    bool written =
+        net_http_upgrade_answer(&out, answer, layer->env->config->websocket_path, upgrade->head) &&
+        net_layer_write(layer->below, bytes_buf_span(&out));
+    bytes_buf_finish(&out);
+    return written;
+}
+
+static uint16_t refuse(struct layer_upgrade *upgrade, enum net_http_answer answer)
+{
+    struct net_layer *layer = &upgrade->base;
+    upgrade->refused = true;
+    layer->due_ns = CLOCK_NEVER;
+    if (!write_answer(upgrade, answer)) {
+        return net_layer_fail(layer, NET_CLOSE_LOST, "out of memory");
+    }
+    return net_layer_fail(layer, NET_CLOSE_PROTOCOL, "answered with HTTP status %u",
+                          net_http_answer_status(answer));
+}
+
+// Two lines as the Photon documentation shows them, because that is what people search for.
+static void log_unknown_subprotocol(const struct layer_upgrade *upgrade, struct bytes_span unknown)
+{
+    char remote[NET_ADDR_TEXT_BYTES];
+    char name[64 + 1];
+    char text[128];
+    net_addr_format(&upgrade->base.env->remote, remote);
+    bool is_token = net_http_is_token(unknown);
+    snprintf(name, sizeof(name), "%.*s", is_token ? (int)unknown.size : 0,
+             (const char *)unknown.data);
+    snprintf(text, sizeof(text), "Subprotocol %s is unknown", is_token ? name : "(not a token)");
+    log_peer(LOG_WARN, "subprotocol_unknown", LOG_S("text", text), LOG_S("remote", remote),
+             LOG_S("supported", NET_WS_SUBPROTOCOL));
+    snprintf(text, sizeof(text), "Failed to parse init request for WebSocket peer: %zu bytes",
+             upgrade->head->size);
+    log_peer(LOG_WARN, "websocket_init_failed", LOG_S("text", text), LOG_S("remote", remote));
+}
+
+static uint16_t serve(struct layer_upgrade *upgrade)
+{
+    struct net_layer *layer = &upgrade->base;
+    struct bytes_span unknown;
+    enum net_http_answer answer =
+        net_http_upgrade_judge(upgrade->head, layer->env->config->websocket_path, &unknown);
+    if (answer == NET_HTTP_BAD_SUBPROTOCOL) {
+        log_unknown_subprotocol(upgrade, unknown);
+    }
+    if (answer != NET_HTTP_SWITCH) {
+        return refuse(upgrade, answer);
+    }
+    if (!write_answer(upgrade, answer)) {
+        return net_layer_fail(layer, NET_CLOSE_LOST, "out of memory");
+    }
+    return switch_over(upgrade);
+}
+
+static uint16_t refuse_tls(struct layer_upgrade *upgrade)
+{
+    struct net_layer *layer = &upgrade->base;
+    char remote[NET_ADDR_TEXT_BYTES];
+    net_addr_format(&layer->env->remote, remote);
+    log_peer(LOG_WARN, "tls_on_plain_listener", LOG_S("listener", layer->env->url_text),
+             LOG_S("remote", remote),
+             LOG_S("text", "TLS handshake on a plain listener: connect with ws://, or listen with "
+                           "wss://"));
+    return net_layer_fail(layer, NET_CLOSE_LOST, "TLS handshake on a plain listener");
+}
+
+// ---- client
+
+static uint16_t send_request(struct layer_upgrade *upgrade)
+{
+    struct net_layer *layer = &upgrade->base;
+    const struct url *url = layer->env->url;
+    char host[URL_HOST_BYTES + 16];
+    char target[URL_PATH_BYTES + URL_QUERY_BYTES + 2];
+    struct bytes_buf out;
+    snprintf(host, sizeof(host), url->host_is_v6 ? "[%s]:%u" : "%s:%u", url->host, url->port);
+    snprintf(target, sizeof(target), "%s%s%s", url->path[0] ? url->path : NET_UPGRADE_DEFAULT_PATH,
+             url->query[0] ? "?" : "", url->query);
+    net_ws_key_make(upgrade->key);
+    bytes_buf_init(&out, NET_HTTP_ANSWER_BYTES);
+    bool written = net_http_upgrade_request(&out, host, target, upgrade->key) &&
+                   net_layer_write(layer->below, bytes_buf_span(&out));
+    bytes_buf_finish(&out);
+    return written ? 0 : net_layer_fail(layer, NET_CLOSE_LOST, "out of memory");
+}
+
+static uint16_t check_response(struct layer_upgrade *upgrade)
+{
+    const char *problem = net_http_upgrade_check(upgrade->head, upgrade->key);
+    if (problem) {
+        upgrade->refused = true;
+        return net_layer_fail(&upgrade->base, NET_CLOSE_LOST, "%s", problem);
+    }
+    return switch_over(upgrade);
+}
+
+// ---- the layer
+
+static uint16_t upgrade_up(struct net_layer *layer)
+{
+    layer->due_ns = net_layer_in_ms(layer, layer->env->config->upgrade_ms);
+    return layer->env->is_server ? 0 : send_request(upgrade_of(layer));
+}
+
+static uint16_t upgrade_feed(struct net_layer *layer, struct bytes_span bytes)
+{
+    struct layer_upgrade *upgrade = upgrade_of(layer);
+    if (layer->is_up) {
+        return net_layer_feed(layer->above, bytes);
+    }
+    if (upgrade->refused || bytes.size == 0) {
+        return 0;
+    }
+    if (layer->env->is_server && upgrade->head->size == 0 && bytes.data[0] == 0x16) {
+        upgrade->refused = true;
+        return refuse_tls(upgrade);
+    }
+    enum net_http_verdict verdict = net_http_head_feed(upgrade->head, &bytes);
+    if (verdict == NET_HTTP_MORE) {
+        return 0;
+    }
+    uint16_t code;
+    if (layer->env->is_server) {
+        code = verdict == NET_HTTP_COMPLETE ? serve(upgrade)
+                                            : refuse(upgrade, net_http_upgrade_refuse(verdict));
+    } else {
+        code = verdict == NET_HTTP_COMPLETE
+                   ? check_response(upgrade)
+                   : net_layer_fail(layer, NET_CLOSE_LOST, "the server's answer is not HTTP/1.1");
+    }
+    return code || bytes.size == 0 ? code : net_layer_feed(layer->above, bytes);
+}
+
+static uint16_t upgrade_expired(struct net_layer *layer)
+{
+    layer->due_ns = CLOCK_NEVER;
+    return layer->env->is_server ? refuse(upgrade_of(layer), NET_HTTP_TOO_SLOW)
+                                 : net_layer_fail(layer, NET_CLOSE_LOST,
+                                                  "the server did not answer the upgrade in time");
+}
+
+static void upgrade_destroy(struct net_layer *layer)
+{
+    free(upgrade_of(layer)->head);
+    free(layer);
+}
+
+static const struct net_layer_impl upgrade_impl = {
+    .name = "upgrade",
+    .up = upgrade_up,
+    .feed = upgrade_feed,
+    .expired = upgrade_expired,
+    .destroy = upgrade_destroy,
+};
+
+struct net_layer *net_layer_upgrade_create(struct net_layer_env *env)
+{
+    struct layer_upgrade *upgrade = calloc(1, sizeof(*upgrade));
+    if (!upgrade) {
+        return NULL;
+    }
+    net_layer_init(&upgrade->base, &upgrade_impl, env);
+    upgrade->head = calloc(1, sizeof(*upgrade->head));
+    if (!upgrade->head) {
+        free(upgrade);
+        return NULL;
+    }
+    return &upgrade->base;
+}
