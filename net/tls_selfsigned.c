@@ -17,8 +17,8 @@ static int set_names(gnutls_x509_crt_t crt)
 {
     static const char name[] = "localhost";
     struct in_addr v4 = {.s_addr = htonl(INADDR_LOOPBACK)};
-    int status = gnutls_x509_crt_set_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, name,
-                                               sizeof(name) - 1);
+    int status =
+        gnutls_x509_crt_set_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, name, sizeof(name) - 1);
     if (status == 0) {
         status = gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_DNSNAME, name,
                                                       sizeof(name) - 1, GNUTLS_FSAN_SET);
