@@ -7,6 +7,7 @@
 #include "net/transport.h"
 #include "net/transport_enet.h"
 #include "net/transport_memory.h"
+#include "net/transport_stream.h"
 
 static const struct net_transport transports[] = {
     {.scheme = "memory",
@@ -15,6 +16,20 @@ static const struct net_transport transports[] = {
      .listen = net_memory_listen,
      .dial = net_memory_dial},
     {.scheme = "udp", .default_port = 7777, .listen = net_enet_listen, .dial = net_enet_dial},
+    {.scheme = "tcp", .default_port = 7778, .listen = net_stream_listen, .dial = net_stream_dial},
+    {.scheme = "tls",
+     .default_port = 7779,
+     .confidential = true,
+     .needs_certificate = true,
+     .listen = net_stream_listen,
+     .dial = net_stream_dial},
+    {.scheme = "ws", .default_port = 9090, .listen = net_stream_listen, .dial = net_stream_dial},
+    {.scheme = "wss",
+     .default_port = 9091,
+     .confidential = true,
+     .needs_certificate = true,
+     .listen = net_stream_listen,
+     .dial = net_stream_dial},
 };
 
 const struct net_transport *net_transport_find(const char *scheme)

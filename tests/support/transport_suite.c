@@ -489,7 +489,7 @@ static void a_refused_address_never_gets_through(void **state)
     fixture->refuse_address = true;
     dial(fixture, &fixture->client);
     RUN_UNTIL_WITHIN(fixture, fixture->client.closed, 4 * PATIENCE_NS);
-    assert_false(fixture->client.opened);
+    assert_true(!fixture->client.opened || fixture->suite->opens_early);
     assert_int_equal(fixture->accepted, 0);
     assert_true(fixture->asked >= 1);
 }

@@ -11,8 +11,9 @@ struct transport_suite {
     const char *listen_url; // "tcp://127.0.0.1:0"
     const char *dial_url;   // NULL: the URL that the listener says it is bound to
     bool virtual_time;
-    bool one_hub; // server and client meet inside one hub (memory)
-    bool stream;  // unreliable means newest wins: a backlog is replaced, not sent
+    bool one_hub;     // server and client meet inside one hub (memory)
+    bool opens_early; // the kernel answers a dial before the server is asked (tcp)
+    bool stream;      // unreliable means newest wins: a backlog is replaced, not sent
     // Called after both hubs are made and before anything listens: certificates, trust. May be
     // NULL; `finish` undoes it after the hubs are finished.
     void (*prepare)(struct net_hub *server, struct net_hub *client);
