@@ -160,10 +160,18 @@ static void client_free(struct net_client *client)
     free(client);
 }
 
-// The link has ended or is let go; the user hears of it.
-static void client_end(struct net_client *client, uint16_t code, const char *reason)
+// The user hears of the end; `close_code` is what the server gets to hear, 0 when the link has
+// ended by itself.
+static void client_end(struct net_client *client, uint16_t close_code, uint16_t code,
+                       const char *reason)
 {
+    struct net_link *link = client->link;
+    client->stats.bytes_in = link->bytes_in;
+    client->stats.bytes_out = link->bytes_out;
     client->link = NULL;
+    if (close_code) {
+        net_link_close(link, close_code, NULL);
+    }
     if (client->callbacks.closed) {
         client->callbacks.closed(client->user, code, reason);
     }
@@ -171,8 +179,7 @@ static void client_end(struct net_client *client, uint16_t code, const char *rea
 
 static void client_fail(struct net_client *client, uint16_t code)
 {
-    net_link_close(client->link, code, NULL);
-    client_end(client, code, net_close_text(code));
+    client_end(client, code, code, net_close_text(code));
 }
 
 static void host_free_ended(struct net_client_host *host)
@@ -310,8 +317,7 @@ static void on_closing(struct net_client *client, const struct net_msg_closing *
     char reason[LIMIT_CLOSE_REASON_BYTES + 1];
     snprintf(reason, sizeof(reason), "%.*s", (int)closing->reason.size,
              (const char *)closing->reason.data);
-    net_link_close(client->link, NET_CLOSE_NORMAL, NULL);
-    client_end(client, (uint16_t)closing->code, reason);
+    client_end(client, NET_CLOSE_NORMAL, (uint16_t)closing->code, reason);
 }
 
 // What may come before the welcome: it is reliable, so what is not can overtake it.
@@ -408,10 +414,8 @@ static void link_message(void *user, struct net_link *link, struct bytes_span me
 
 static void link_closed(void *user, struct net_link *link, uint16_t code, const char *reason)
 {
-    struct net_client *client = user;
-    client->stats.bytes_in = link->bytes_in;
-    client->stats.bytes_out = link->bytes_out;
-    client_end(client, code, reason);
+    (void)link;
+    client_end(user, 0, code, reason);
 }
 
 static const struct net_link_handler link_handler = {

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+// One bot: a client of the server, a driver at the wheel, and what they went through.
+//
+// Driven by the fleet: connected once, then given a turn every few milliseconds. Counts into the
+// tally of its transport.
+
+#ifndef TESTS_BOTS_BOT_H
+#define TESTS_BOTS_BOT_H
+
+#include "game/race/race_driver.h"
+#include "net/client.h"
+#include "tests/bots/courses.h"
+#include "tests/bots/tally.h"
+
+#define BOTS_CODES_MAX 64
+
+// Shared by all bots.
+struct bots_record {
+    struct bots_courses courses;
+    unsigned races_wanted; // 0: no end
+    uint64_t seed;
+    unsigned code_count; // close codes, and how often each came
+    struct {
+        uint16_t code;
+        uint64_t count;
+    } codes[BOTS_CODES_MAX];
+};
+
+enum bots_bot_state {
+    BOTS_BOT_WAITING,
+    BOTS_BOT_CONNECTED, // or connecting
+    BOTS_BOT_DONE,
+};
+
+struct bots_bot {
+    struct bots_record *record;
+    struct bots_tally *tally;
+    unsigned index;
+    enum bots_bot_state state;
+    struct net_client_host *host;
+    struct net_client *client; // while BOTS_BOT_CONNECTED
+    uint64_t connected_ns;
+
+    uint32_t slot, tick_rate;
+    unsigned races;
+    uint8_t race_id[36];
+    bool driving;      // has a course and a driver for the present race
+    uint32_t entity;   // its kart
+    bool values_known; // of its kart, in this race
+    int32_t values[RACE_VALUES];
+    struct race_driver driver;
+    uint64_t snapshot_ns; // of the newest in this race; 0 = none
+};
+
+// What could not even begin counts as lost.
+void bots_bot_connect(struct bots_bot *bot, const char *url,
+                      const struct net_client_options *options);
+// Makes the inputs that are due; leaves when it has raced enough.
+void bots_bot_turn(struct bots_bot *bot);
+// Leaves now.
+void bots_bot_stop(struct bots_bot *bot);
+
+#endif
