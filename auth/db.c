@@ -153,6 +153,21 @@ static bool check_damage(struct auth_db *db, const char *path, const struct auth
                      path, verdict);
 }
 
+// SQLite does not wait for its busy time here: of two processes that both find a new file, one is
+// told that it is busy while the other changes the mode.
+static bool enter_wal(struct auth_db *db, char mode[QUERY_BYTES])
+{
+    for (int waited_ms = 0; waited_ms < BUSY_MS; waited_ms += sqlite3_sleep(10)) {
+        if (query(db, "PRAGMA journal_mode=WAL", mode)) {
+            return true;
+        }
+        if (sqlite3_errcode(db->handle) != SQLITE_BUSY) {
+            break;
+        }
+    }
+    return false;
+}
+
 // WAL comes last because it writes to the file, which must be ours by then.
 static bool set_up(struct auth_db *db, const char *path, const struct auth_db_layout *layout,
                    struct error *error)
@@ -169,7 +184,7 @@ static bool set_up(struct auth_db *db, const char *path, const struct auth_db_la
         return false;
     }
     char mode[QUERY_BYTES];
-    if (!execute(db, "COMMIT") || !query(db, "PRAGMA journal_mode=WAL", mode)) {
+    if (!execute(db, "COMMIT") || !enter_wal(db, mode)) {
         return open_failed(db, path, layout, error);
     }
     return strcmp(mode, "wal") == 0 || is_memory(path) ||

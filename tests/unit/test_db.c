@@ -258,7 +258,10 @@ static void many_processes_may_open_a_shared_new_file_at_once(void **state)
         children[i] = fork();
         if (children[i] == 0) {
             struct auth_db *db = open_thing(fixture, &things);
-            _exit(db && add(db, i, "one of many") ? 0 : 1);
+            bool ok = db && add(db, i, "one of many");
+            fputs(fixture->error.text, stderr);
+            auth_db_close(db);
+            _exit(ok ? 0 : 1);
         }
     }
     for (int i = 0; i < PROCESSES; i++) {
