@@ -64,7 +64,7 @@ void net_wire_bin(struct net_wire *wire, struct bytes_span *value, size_t min, s
 void net_wire_group(struct net_wire *wire, uint32_t fields);
 void net_wire_list(struct net_wire *wire, uint32_t *count, uint32_t max);
 void net_wire_leave(struct net_wire *wire);
-// Reading: the rest of the present array is of no interest, whatever it is.
+// The rest of the present array is of no interest, whatever it is. Nothing to do when writing.
 void net_wire_skip_rest(struct net_wire *wire);
 
 #endif
