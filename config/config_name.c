@@ -6,30 +6,35 @@
 
 #include "config/config_option.h"
 
-static unsigned min3(unsigned a, unsigned b, unsigned c)
+static unsigned least(unsigned a, unsigned b)
 {
-    unsigned least = a < b ? a : b;
-    return least < c ? least : c;
+    return a < b ? a : b;
 }
 
-// Levenshtein distance; both are shorter than CONFIG_NAME_BYTES.
+// Letters to insert, drop, change or swap with their neighbour to make one of the other. Both are
+// shorter than CONFIG_NAME_BYTES. rows[i][j] is the distance between the first i and j letters;
+// only the last three rows are kept.
 static unsigned distance(const char *a, const char *b)
 {
-    unsigned row[CONFIG_NAME_BYTES];
+    unsigned rows[3][CONFIG_NAME_BYTES] = {{0}};
+    size_t height = strlen(a);
     size_t width = strlen(b);
     for (size_t j = 0; j <= width; j++) {
-        row[j] = (unsigned)j;
+        rows[0][j] = (unsigned)j;
     }
-    for (size_t i = 0; a[i]; i++) {
-        unsigned diagonal = row[0];
-        row[0] = (unsigned)i + 1;
-        for (size_t j = 0; j < width; j++) {
-            unsigned changed = diagonal + (a[i] != b[j]);
-            diagonal = row[j + 1];
-            row[j + 1] = min3(changed, row[j] + 1, row[j + 1] + 1);
+    for (size_t i = 1; i <= height; i++) {
+        const unsigned *before = rows[(i - 1) % 3];
+        unsigned *row = rows[i % 3];
+        row[0] = (unsigned)i;
+        for (size_t j = 1; j <= width; j++) {
+            row[j] =
+                least(before[j - 1] + (a[i - 1] != b[j - 1]), least(row[j - 1], before[j]) + 1);
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+                row[j] = least(row[j], rows[(i - 2) % 3][j - 2] + 1);
+            }
         }
     }
-    return row[width];
+    return rows[height % 3][width];
 }
 
 const char *config_nearest_name(const char *name)
@@ -41,7 +46,7 @@ const char *config_nearest_name(const char *name)
     if (length >= CONFIG_NAME_BYTES) {
         return NULL;
     }
-    unsigned best = 2 + (unsigned)length / 4; // a longer name may be off by more
+    unsigned best = 2 + (unsigned)length / 5; // a longer name may be off by more
     for (unsigned i = 0; i < count; i++) {
         if (options[i].type != CONFIG_GROUP) {
             unsigned found = distance(name, options[i].name);

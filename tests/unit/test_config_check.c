@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: MIT
+// Settings that contradict each other: from a valid set, one thing is broken and one error comes.
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "config/config.h"
+
+static struct config *config;
+static struct error_list errors;
+
+static void set(const char *name, const char *value)
+{
+    struct error error;
+    assert_true(config_set(config, name, value, &error));
+}
+
+// The smallest valid set of a public server.
+static int begin(void **state)
+{
+    (void)state;
+    memset(&errors, 0, sizeof(errors));
+    config = config_create_default();
+    assert_non_null(config);
+    set("fusion-server-token", "hush");
+    set("tls-cert", "/etc/paddock/cert.pem");
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    config_destroy(config);
+    return 0;
+}
+
+static void assert_good(void)
+{
+    bool good = config_check(config, &errors);
+    if (!good) {
+        print_error("%s\n", errors.lines[0].text);
+    }
+    assert_true(good);
+    assert_int_equal(errors.count, 0);
+}
+
+static void assert_bad(const char *error)
+{
+    assert_false(config_check(config, &errors));
+    assert_string_equal(errors.lines[0].text, error);
+    assert_int_equal(errors.count, 1);
+    errors.count = 0;
+}
+
+static void the_defaults_need_a_token_and_a_certificate(void **state)
+{
+    (void)state;
+    assert_good();
+    config_destroy(config);
+    config = config_create_default();
+    assert_non_null(config);
+    assert_false(config_check(config, &errors));
+    assert_string_equal(errors.lines[0].text,
+                        "--listen=wss://127.0.0.1:9091: needs a certificate; give --tls-cert (and "
+                        "--tls-key), or start with --dev on a laptop");
+    assert_string_equal(errors.lines[1].text,
+                        "the server token is missing: set FUSION_SERVER_TOKEN, "
+                        "FUSION_SERVER_TOKEN_FILE or --fusion-server-token, or start with --dev on "
+                        "a laptop");
+    assert_int_equal(errors.count, 2);
+}
+
+static void dev_needs_neither(void **state)
+{
+    (void)state;
+    config_destroy(config);
+    config = config_create_default();
+    assert_non_null(config);
+    set("dev", "true");
+    assert_good();
+}
+
+static void dev_refuses_to_serve_other_machines(void **state)
+{
+    (void)state;
+    set("dev", "true");
+    set("listen", "udp://127.0.0.1 tcp://[::1] ws://localhost");
+    assert_good();
+    set("listen", "udp://0.0.0.0:7777");
+    assert_bad("--listen=udp://0.0.0.0:7777: --dev serves only this machine; listen on 127.0.0.1, "
+               "or drop --dev and set FUSION_SERVER_TOKEN");
+    set("dev", "false");
+    assert_good();
+}
+
+static void encrypted_listeners_need_a_certificate(void **state)
+{
+    (void)state;
+    set("tls-cert", "");
+    set("listen", "udp://h tcp://h ws://h");
+    assert_good();
+    set("listen", "tls://h");
+    assert_bad("--listen=tls://h: needs a certificate; give --tls-cert (and --tls-key), or start "
+               "with --dev on a laptop");
+}
+
+static void a_key_needs_a_certificate(void **state)
+{
+    (void)state;
+    set("listen", "udp://h");
+    set("tls-key", "/key.pem");
+    assert_good();
+    set("tls-cert", "");
+    assert_bad("--tls-key: useless without --tls-cert");
+}
+
+static void rates_and_numbers_must_be_in_order(void **state)
+{
+    (void)state;
+    set("tick-rate", "20");
+    set("snapshot-rate", "20");
+    set("players-per-session", "4");
+    set("min-players", "4");
+    set("report-retry-ms", "10");
+    set("report-retry-max-ms", "10");
+    assert_good();
+    set("snapshot-rate", "21");
+    assert_bad("--snapshot-rate=21: must not exceed --tick-rate, which is 20");
+    set("snapshot-rate", "1");
+    set("min-players", "5");
+    assert_bad("--min-players=5: must not exceed --players-per-session, which is 4");
+    set("min-players", "1");
+    set("report-retry-ms", "11");
+    assert_bad("--report-retry-ms=11: must not exceed --report-retry-max-ms, which is 10");
+}
+
+static void there_must_be_a_listener(void **state)
+{
+    (void)state;
+    set("listen", "");
+    assert_bad("--listen: nobody could connect; give at least one URL");
+}
+
+static void every_listener_must_be_a_url(void **state)
+{
+    (void)state;
+    set("listen", "udp://h:1 127.0.0.1:7777 tcp://h:2");
+    assert_bad(
+        "--listen=\"127.0.0.1:7777\": no scheme; say udp://, tcp://, tls://, ws:// or wss:// "
+        "in front");
+}
+
+static void listeners_must_not_share_an_address(void **state)
+{
+    static const struct {
+        const char *listen;
+        const char *error; // NULL: good
+    } cases[] = {
+        {"udp://h:1 udp://h:1", "--listen=udp://h:1: the same address and port as udp://h:1"},
+        {"udp://h udp://H:7777", "--listen=udp://H:7777: the same address and port as udp://h"},
+        {"tcp://h:1 wss://h:1/x", "--listen=wss://h:1/x: the same address and port as tcp://h:1"},
+        {"tls://[::1] ws://[0::1]:7779",
+         "--listen=ws://[0::1]:7779: the same address and port as tls://[::1]"},
+        {"udp://h:1 tcp://h:1", NULL},
+        {"udp://h:1 udp://h:2 udp://i:1", NULL},
+        {"udp://h:0 udp://h:0", NULL},
+        {"tcp://h ws://h wss://h tls://h udp://h", NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < BASE_COUNT(cases); i++) {
+        set("listen", cases[i].listen);
+        if (cases[i].error) {
+            assert_bad(cases[i].error);
+        } else {
+            assert_good();
+        }
+    }
+}
+
+static void three_of_a_kind_are_two_errors(void **state)
+{
+    (void)state;
+    set("listen", "udp://h:1 udp://h:1 udp://h:1");
+    assert_false(config_check(config, &errors));
+    assert_int_equal(errors.count, 2);
+}
+
+static void the_admin_port_is_an_address_or_off(void **state)
+{
+    (void)state;
+    set("admin", "off");
+    assert_good();
+    set("admin", "[::]:0");
+    assert_good();
+    set("admin", "9464");
+    assert_bad(
+        "--admin=\"9464\": \"9464\" is neither a host name nor an address (IPv6 needs []), or "
+        "'off'");
+    set("admin", "localhost");
+    assert_bad("--admin=\"localhost\": say host:port, or 'off'");
+}
+
+static void the_websocket_path_is_a_plain_path(void **state)
+{
+    static const char *const bad[] = {"",     "websocket", "/a b",     "/a?b",
+                                      "/a#b", "/a%20b",    "/\xc3\xa9"};
+    (void)state;
+    set("websocket-path", "/");
+    assert_good();
+    for (size_t i = 0; i < BASE_COUNT(bad); i++) {
+        set("websocket-path", bad[i]);
+        assert_false(config_check(config, &errors));
+        assert_non_null(strstr(errors.lines[0].text, "must begin with / and hold only visible"));
+        assert_int_equal(errors.count, 1);
+        errors.count = 0;
+    }
+}
+
+#define WITH_CONFIG(test) cmocka_unit_test_setup_teardown(test, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_CONFIG(the_defaults_need_a_token_and_a_certificate),
+        WITH_CONFIG(dev_needs_neither),
+        WITH_CONFIG(dev_refuses_to_serve_other_machines),
+        WITH_CONFIG(encrypted_listeners_need_a_certificate),
+        WITH_CONFIG(a_key_needs_a_certificate),
+        WITH_CONFIG(rates_and_numbers_must_be_in_order),
+        WITH_CONFIG(there_must_be_a_listener),
+        WITH_CONFIG(every_listener_must_be_a_url),
+        WITH_CONFIG(listeners_must_not_share_an_address),
+        WITH_CONFIG(three_of_a_kind_are_two_errors),
+        WITH_CONFIG(the_admin_port_is_an_address_or_off),
+        WITH_CONFIG(the_websocket_path_is_a_plain_path),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
