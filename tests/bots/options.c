@@ -39,7 +39,7 @@ static bool parse_number(const char *text, double min, double max, const char *w
 static bool parse_natural(const char *text, double min, double max, const char *what,
                           unsigned long *natural, struct error *error)
 {
-    double number;
+    double number = 0;
     if (!parse_number(text, min, max, what, &number, error)) {
         return false;
     }
