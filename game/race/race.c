@@ -269,7 +269,7 @@ static int32_t status_of(const struct race_terms *terms, const struct race_entra
            (entrant->dnf != GAME_DNF_NONE ? RACE_STATUS_DNF : 0) |
            (entrant->kart.on_grass ? RACE_STATUS_OFF_TRACK : 0) |
            (race_rules_wrong_way(terms, entrant) ? RACE_STATUS_WRONG_WAY : 0) |
-           (racing && entrant->missed ? RACE_STATUS_MISSED_GATE : 0) |
+           (racing && entrant->side == RACE_BEYOND ? RACE_STATUS_MISSED_GATE : 0) |
            (racing && entrant->waiting > 0 ? RACE_STATUS_WAITING : 0);
 }
 
@@ -318,7 +318,7 @@ static uint64_t hash_entrant(uint64_t hash, const struct race_entrant *entrant)
         entrant->along,
         entrant->waiting,
         entrant->backwards,
-        entrant->missed,
+        entrant->side,
         entrant->respawn_held,
         entrant->dnf,
         entrant->finished,

@@ -6,6 +6,30 @@
 #define WRONG_WAY_SPEED RACE_METRES(1)
 #define MS_PER_S        1000
 
+// How far it is past its last checkpoint; 0 behind it, and no more than all the way when it has
+// gone by the next one. Those who leave the way are on the nearer side of it, and stay on that side
+// however far round they go. Behind the first crossing of the line the way is half a lap.
+static void measure(const struct race_terms *terms, struct race_entrant *entrant)
+{
+    const struct race_track *track = terms->track;
+    bool on_grid = entrant->gates == 0;
+    int32_t last = on_grid ? race_track_wrap(track, -track->length / 2)
+                           : track->gates[(entrant->gates - 1) % track->checkpoints];
+    int32_t next = track->gates[entrant->gates % track->checkpoints];
+    int32_t between = race_track_wrap(track, (int64_t)next - last);
+    int32_t along = race_track_wrap(track, (int64_t)entrant->place.arc - last);
+    if (along <= between) {
+        entrant->side = RACE_ON_WAY;
+    } else if (entrant->side == RACE_ON_WAY) {
+        bool beyond = along - between < track->length - along;
+        entrant->side = beyond ? RACE_BEYOND : RACE_BEHIND;
+    }
+    if (entrant->side != RACE_ON_WAY) {
+        along = entrant->side == RACE_BEYOND ? between : 0;
+    }
+    entrant->along = on_grid ? along - between : along;
+}
+
 // Puts the kart on the road at `arc`, in the lane of its grid slot, facing forwards.
 static void put_on_road(const struct race_terms *terms, struct race_entrant *entrant, int64_t arc)
 {
@@ -22,26 +46,8 @@ static void put_on_road(const struct race_terms *terms, struct race_entrant *ent
     entrant->kart.on_grass = false;
     entrant->place = race_track_near(track, segment, entrant->kart.at);
     entrant->backwards = 0;
-}
-
-// How far it is past its last checkpoint, and whether it has gone by the next one.
-static void measure(const struct race_terms *terms, struct race_entrant *entrant)
-{
-    const struct race_track *track = terms->track;
-    if (entrant->gates == 0) {
-        int32_t from_line = race_track_ahead(track, 0, entrant->place.arc);
-        entrant->missed = from_line > 0;
-        entrant->along = entrant->missed ? 0 : from_line;
-        return;
-    }
-    int32_t last = track->gates[(entrant->gates - 1) % track->checkpoints];
-    int32_t next = track->gates[entrant->gates % track->checkpoints];
-    int32_t between = race_track_wrap(track, (int64_t)next - last);
-    int32_t along = race_track_wrap(track, (int64_t)entrant->place.arc - last);
-    // Past the next one, or behind the last one? Whichever is nearer.
-    bool outside = along > between;
-    entrant->missed = outside && along - between < track->length - along;
-    entrant->along = !outside ? along : entrant->missed ? between : 0;
+    entrant->side = RACE_ON_WAY;
+    measure(terms, entrant);
 }
 
 void race_rules_line_up(const struct race_terms *terms, struct race_entrant *entrant)
@@ -51,7 +57,6 @@ void race_rules_line_up(const struct race_terms *terms, struct race_entrant *ent
     int64_t behind = (int64_t)(entrant->grid_slot / columns + 1) * track->grid_row;
     behind += (int64_t)(entrant->grid_slot % columns) * track->grid_row / columns;
     put_on_road(terms, entrant, -behind);
-    measure(terms, entrant);
 }
 
 void race_rules_respawn(const struct race_terms *terms, struct race_entrant *entrant)
@@ -61,7 +66,6 @@ void race_rules_respawn(const struct race_terms *terms, struct race_entrant *ent
     } else {
         const struct race_track *track = terms->track;
         put_on_road(terms, entrant, track->gates[(entrant->gates - 1) % track->checkpoints]);
-        measure(terms, entrant);
     }
     entrant->waiting = RACE_RESPAWN_MS * terms->tick_rate / MS_PER_S;
 }
@@ -87,6 +91,7 @@ static bool passes_gate(const struct race_terms *terms, const struct race_entran
 static void count_gate(const struct race_terms *terms, struct race_entrant *entrant, uint32_t share)
 {
     entrant->gates++;
+    entrant->side = RACE_ON_WAY;
     if (entrant->gates == terms->laps * terms->track->checkpoints + 1) {
         entrant->finished = true;
         entrant->finish = (uint64_t)(terms->tick - 1) * RACE_ONE + share;

@@ -16,6 +16,13 @@
 // Further off the road than this, a kart is put back.
 #define RACE_LOST_MARGIN RACE_METRES(40)
 
+// Where a kart is, between its last checkpoint and its next one or not.
+enum race_side {
+    RACE_ON_WAY,
+    RACE_BEYOND, // went by the next checkpoint without passing it
+    RACE_BEHIND, // went back over the last one
+};
+
 // One participant.
 struct race_entrant {
     struct race_kart kart;
@@ -25,8 +32,8 @@ struct race_entrant {
     int32_t along;      // metres (Q16) since the last of them; < 0 while behind the first
     uint32_t waiting;   // ticks still to stand after a respawn
     uint32_t backwards; // ticks of driving the wrong way, up to the tick rate
-    bool missed;        // has gone by the next checkpoint without passing it
-    bool respawn_held;  // the respawn flag has not been released
+    enum race_side side;
+    bool respawn_held; // the respawn flag has not been released
     enum game_dnf dnf;
     bool finished;
     uint64_t finish; // moment of crossing the line: 1/65536 ticks since the start
