@@ -54,6 +54,16 @@ static int report_errors(const struct error_list *errors)
     return EXIT_USAGE;
 }
 
+// Blocked before any thread is made, so that every thread inherits it and the loop alone hears of
+// them, whenever they come.
+static void hold_signals(sigset_t *signals)
+{
+    sigemptyset(signals);
+    sigaddset(signals, SIGTERM);
+    sigaddset(signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, signals, NULL);
+}
+
 static void on_signal(void *context, int signal_number)
 {
     struct game_server *server = context;
@@ -76,11 +86,9 @@ static int serve(const struct config *config)
                                 "FUSION_SERVER_TOKEN_FILE"));
     }
     struct game_server_env env = {.config = config, .clock = &clock};
-    struct game_server *server = game_server_create(&env, &error);
     sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
+    hold_signals(&signals);
+    struct game_server *server = game_server_create(&env, &error);
     if (!server ||
         !loop_catch_signals(game_server_loop(server), &signals, on_signal, server, &error)) {
         fprintf(stderr, "paddock: %s\n", error.text);

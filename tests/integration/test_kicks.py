@@ -10,7 +10,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from paddock import PING, PONG, INPUT, WELCOME, BYE, Player, TestCase, pack  # noqa: E402
+from paddock import PING, PONG, INPUT, WELCOME, BYE, TestCase, pack  # noqa: E402
 
 
 def frame(body):
@@ -63,7 +63,7 @@ class Kicks(TestCase):
         }
         for reason, token in reasons.items():
             with self.subTest(reason):
-                player = Player(server.url("tcp"))
+                player = server.connect()
                 player.hello(token)
                 self.assertEqual(player.wait_closed(), 4004)
                 self.assertEqual(server.metric(f'paddock_tokens_refused_total{{reason="{reason}"}}'), 1)
@@ -80,12 +80,12 @@ class Kicks(TestCase):
 
     def test_silence_is_4001(self):
         server = self.serve("--hello-ms=300")
-        self.assertEqual(Player(server.url("tcp")).wait_closed(), 4001)
+        self.assertEqual(server.connect().wait_closed(), 4001)
         self.stop_cleanly(server)
 
     def test_another_version_is_4010(self):
         server = self.serve()
-        player = Player(server.url("tcp"))
+        player = server.connect()
         player.hello(server.token("Alice"), version=2)
         self.assertEqual(player.wait_closed(), 4010)
         self.stop_cleanly(server)
@@ -162,14 +162,14 @@ class Kicks(TestCase):
         }
         for name, (data, code) in cases.items():
             with self.subTest(name):
-                player = Player(server.url("tcp"))
+                player = server.connect()
                 player.send_raw(data)
                 self.assertEqual(player.wait_closed(), code)
         self.stop_cleanly(server)
 
     def test_early_and_unknown_messages_are_dropped_and_counted(self):
         server = self.serve()
-        player = Player(server.url("tcp"))
+        player = server.connect()
         player.send(INPUT, 0, 1, b"\0\0\0\0")
         player.send(99)
         player.hello(server.token("Alice"))

@@ -9,7 +9,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from paddock import PHASE, RESULT, WELCOME, Closed, Player, TestCase  # noqa: E402
+from paddock import PHASE, RESULT, WELCOME, Closed, TestCase  # noqa: E402
 
 RACING = 2
 QUICK = ("--lobby-ms=50", "--countdown-ms=50")
@@ -35,7 +35,7 @@ class Signals(TestCase):
         server.signal()
         server.wait_event("draining")
         with self.assertRaises((Closed, OSError)):
-            late = Player(server.url("tcp"), 2)
+            late = server.connect()
             late.hello(server.token("Carol"))
             late.wait_for(WELCOME, 2)
         for player in players:
@@ -43,6 +43,7 @@ class Signals(TestCase):
             while not result[2]:
                 result = player.wait_for(RESULT)
             self.assertEqual(player.wait_closed(), 1001)
+        server.close_players()
         self.assertEqual(server.wait(), 0)
         self.assertEqual(server.results()["results_stored"], 1)
 
@@ -51,6 +52,7 @@ class Signals(TestCase):
         server.signal()
         for player in players:
             self.assertEqual(player.wait_closed(10), 1001)
+        server.close_players()
         self.assertEqual(server.wait(10), 0)
 
     def test_a_second_signal_ends_it_at_once(self):
@@ -68,6 +70,7 @@ class Signals(TestCase):
         player.wait_for(WELCOME)
         server.signal()
         self.assertEqual(player.wait_closed(10), 1001)
+        server.close_players()
         self.assertEqual(server.wait(10), 0)
 
 

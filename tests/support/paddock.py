@@ -189,6 +189,7 @@ class Server:
         self.folder = folder or tempfile.mkdtemp(prefix="paddock-test-")
         self.own_folder = folder is None
         self.events = []
+        self.players = []
         self.lines = queue.Queue()
         command = [PADDOCK, "--log-format=json", "--log-level=debug", "--admin=127.0.0.1:0",
                    f"--data-dir={self.folder}"]
@@ -274,10 +275,19 @@ class Server:
     def results(self):
         return json.loads(self.command("results", "json"))
 
+    def connect(self, scheme="tcp"):
+        """A connection that has said nothing yet; the server holds on to it, so that it stays open."""
+        self.players.append(Player(self.url(scheme)))
+        return self.players[-1]
+
     def player(self, player_id, scheme="tcp", session="", token=None):
-        player = Player(self.url(scheme))
+        player = self.connect(scheme)
         player.hello(token or self.token(player_id), session)
         return player
+
+    def close_players(self):
+        while self.players:
+            self.players.pop().close()
 
     def bots(self, *flags, schemes=("tcp",), count=2, tokens=None, duration=60):
         """Runs bots to their end; (exit status, report)."""
@@ -310,6 +320,7 @@ class Server:
         return status
 
     def stop(self):
+        self.close_players()
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
@@ -329,6 +340,7 @@ class TestCase(unittest.TestCase):
         return server
 
     def stop_cleanly(self, server):
+        server.close_players()
         if server.process.poll() is None:
             server.signal()
         self.assertEqual(server.wait(), 0, server.errors)
