@@ -62,7 +62,8 @@ struct config_command {
 // Loads everything: argv (argv[0] is skipped), `environ`-like array, and the file named by
 // --config or PADDOCK_CONFIG. All problems found are added to *errors, each line naming the
 // setting, where it came from (flag, environment, file:line) and what is allowed. Secrets that came
-// by argv or environment are overwritten there (argv and env are therefore not const). NULL when
+// by argv or environment are overwritten there, and command words move to the front of argv (argv
+// and env are therefore not const). Calls no config_check(), which only serving needs. NULL when
 // there are problems or memory is short; otherwise the caller owns the result.
 struct config *config_load(int argc, char **argv, char **env, struct config_command *command,
                            struct error_list *errors) BASE_MUST_USE;

@@ -3,6 +3,7 @@
 // several, each as one sentence that says how to mend it. Knows of listeners what their URLs say,
 // not which schemes exist. Driven by main after config_load().
 
+#include <assert.h>
 #include <string.h>
 
 #include "config/config.h"
@@ -57,6 +58,7 @@ static void check_listeners(const struct config *config, struct error_list *erro
 {
     struct url urls[LIMIT_LISTENERS];
     unsigned good = 0;
+    assert(config->listen.count <= LIMIT_LISTENERS);
     if (config->listen.count == 0) {
         error_list_add(errors, "--listen: nobody could connect; give at least one URL");
     }

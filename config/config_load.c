@@ -51,7 +51,7 @@ static struct label label_of(const char *before, const char *name, const char *v
     int length = snprintf(label.text, sizeof(label.text), "%.96s%.*s%s%.*s%s%.20s", before,
                           CONFIG_NAME_BYTES, name, value ? "=" : "", VALUE_SHOWN,
                           value ? value : "", dots, after);
-    assert(length > 0 && (size_t)length < sizeof(label.text));
+    assert(length >= 0 && (size_t)length < sizeof(label.text));
     for (int i = 0; i < length; i++) {
         unsigned char byte = (unsigned char)label.text[i];
         label.text[i] = byte < 0x20 || byte == 0x7F ? '?' : (char)byte;
@@ -122,7 +122,8 @@ static void on_file_pair(void *context, unsigned line, const char *name, const c
     snprintf(where, sizeof(where), "%.80s:%u: ", loader->file_path, line);
     if (!option) {
         const char *nearest = config_nearest_name(name);
-        error_list_add(loader->errors, "%sunknown setting \"%.60s\"%s%s%s", where, name,
+        struct label shown = label_of("", name, NULL, "");
+        error_list_add(loader->errors, "%sunknown setting \"%s\"%s%s%s", where, shown.text,
                        nearest ? "; did you mean \"" : "", nearest ? nearest : "",
                        nearest ? "\"?" : "");
         return;
@@ -379,7 +380,10 @@ static void parse_arguments(struct loader *loader, struct config_command *comman
         } else if (strcmp(text, "--") == 0) {
             flags_ended = true;
         } else if (text[1] != '-') {
-            error_list_add(loader->errors, "%.60s: flags begin with two dashes", text);
+            // Without what follows the '=': it may be the token, behind one dash too few.
+            text[strcspn(text, "=")] = '\0';
+            struct label label = label_of("", text, NULL, "");
+            error_list_add(loader->errors, "%s: flags begin with two dashes", label.text);
         } else {
             char name[NAME_ROOM];
             size_t size = strcspn(text + 2, "=");

@@ -326,6 +326,7 @@ static void every_bad_flag_has_its_error(void **state)
         {"--tick_rate=60", "--tick_rate (flag): unknown setting; did you mean --tick-rate?"},
         {"--General", "--General (flag): unknown setting"},
         {"-v", "-v: flags begin with two dashes"},
+        {"-laps=3", "-laps: flags begin with two dashes"},
         {"--config=/nowhere/at/all",
          "/nowhere/at/all (settings file): cannot be read: No such file or directory"},
         {"--config=/tmp", "/tmp (settings file): cannot be read: Is a directory"},
@@ -483,6 +484,7 @@ static void every_bad_line_has_its_error(void **state)
         {"\n\ntikrate = 1\n", "3: unknown setting \"tikrate\"; did you mean \"tick-rate\"?"},
         {"zzzzzzzzzzzz = 1\n", "1: unknown setting \"zzzzzzzzzzzz\""},
         {"= 1\n", "1: unknown setting \"\""},
+        {"\x1b[31m = 1\n", "1: unknown setting \"?[31m\""},
         {"laps = 3\n\nlaps = 4\n", ""},
         {"[Race]\nlaps = 100\n", "2: laps=100: must be 1 to 99 laps"},
         {"laps\n", "1: not \"name = value\", [section], or a # comment"},
@@ -670,11 +672,12 @@ static void no_error_shows_a_token(void **state)
     text[sizeof(text) - 1] = '\0';
     flag(text);
     flag("--fusion-server-tokn=SSSS");
+    flag("-fusion-server-token=SSSS");
     variable("PADDOCK_FUSION_SERVER_TOKN=SSSS");
     file("fusion-server-token = SSSS");
     run();
     assert_null(load.config);
-    assert_int_equal(load.errors.count, 4);
+    assert_int_equal(load.errors.count, 5);
     for (unsigned i = 0; i < load.errors.count; i++) {
         assert_null(strstr(load.errors.lines[i].text, "SSSS"));
     }
