@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#define QUIET_MS 300
+#define QUIET_MS 50
 #define MANY     16
 
 static const struct backend_suite *suite;

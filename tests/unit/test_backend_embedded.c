@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+// The embedded backend over the seam: the shared suite in virtual time and with its real thread,
+// and what is its own.
+
+#include "auth/backend_embedded.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "auth/embedded_store.h"
+#include "tests/support/backend_suite.h"
+
+#define ROUNDS 400
+
+static const struct auth_backend_impl *const impl = &auth_backend_embedded;
+
+static void prepare(struct auth_rig *rig)
+{
+    char path[AUTH_RIG_PATH_BYTES];
+    snprintf(rig->config.embedded_db, sizeof(rig->config.embedded_db), "%s",
+             auth_rig_path(rig, "players.db", path));
+}
+
+static void issue(struct auth_rig *rig, const char *player_id, struct auth_token *token)
+{
+    struct error error = {0};
+    struct bytes_buf json;
+    bytes_buf_init(&json, LIMIT_TOKEN_BYTES);
+    if (!auth_embedded_issue(rig->config.embedded_db, player_id, &json, &error)) {
+        fail_msg("%s", error.text);
+    }
+    assert_int_equal(auth_token_decode(bytes_buf_span(&json), token), AUTH_TOKEN_OK);
+    bytes_buf_finish(&json);
+}
+
+static unsigned stored(struct auth_rig *rig, const char *key)
+{
+    struct error error = {0};
+    char *text = NULL;
+    size_t size;
+    char line[256];
+    FILE *out = open_memstream(&text, &size);
+    assert_true(auth_embedded_print_results(rig->config.embedded_db, out, false, &error));
+    fclose(out);
+    snprintf(line, sizeof(line), "race %s ", key);
+    unsigned count = 0;
+    for (const char *at = text; (at = strstr(at, line)); at += strlen(line)) {
+        count++;
+    }
+    free(text);
+    return count;
+}
+
+struct answers {
+    unsigned count;
+    enum auth_verdict verdict;
+};
+
+static void on_verdict(void *context, enum auth_verdict verdict,
+                       const struct auth_attributes *attributes)
+{
+    struct answers *answers = context;
+    (void)attributes;
+    answers->count++;
+    answers->verdict = verdict;
+}
+
+static struct auth_backend *create(struct auth_rig *rig)
+{
+    struct auth_backend_env env = auth_rig_env(rig);
+    struct error error = {0};
+    struct auth_backend *backend = impl->create(&env, &error);
+    assert_non_null(backend);
+    return backend;
+}
+
+static void a_file_that_cannot_be_opened_is_told_at_the_start(void **state)
+{
+    (void)state;
+    struct auth_rig rig;
+    auth_rig_init(&rig, true);
+    snprintf(rig.config.embedded_db, sizeof(rig.config.embedded_db), "/nowhere/players.db");
+    struct auth_backend_env env = auth_rig_env(&rig);
+    struct error error = {0};
+    assert_null(impl->create(&env, &error));
+    assert_string_equal(error.text, "embedded backend /nowhere/players.db: cannot open or make it: "
+                                    "No such file or directory");
+    auth_rig_finish(&rig);
+}
+
+static void memory_works_without_any_file(void **state)
+{
+    (void)state;
+    struct auth_rig rig;
+    auth_rig_init(&rig, true);
+    struct auth_backend *backend = create(&rig);
+    struct answers answers = {0};
+    struct auth_token token = {.player_id = "P1", .player_token = "x"};
+    struct auth_verify_request request = {.token = &token};
+    assert_non_null(impl->verify(backend, &request, on_verdict, &answers));
+    auth_rig_until(&rig, &answers.count, 1);
+    assert_int_equal(answers.verdict, AUTH_NO);
+    impl->destroy(backend);
+    auth_rig_finish(&rig);
+}
+
+static void a_worker_without_a_place_cannot_begin(void **state)
+{
+    (void)state;
+    struct auth_rig rig;
+    auth_rig_init(&rig, true);
+    struct auth_backend *backend = create(&rig);
+    struct answers answers = {0};
+    struct auth_token token = {.player_id = "P1", .player_token = "x"};
+    struct auth_verify_request request = {.token = &token};
+    unsigned begun = 0;
+    while (impl->verify(backend, &request, on_verdict, &answers)) {
+        begun++;
+    }
+    assert_int_equal(begun, 64); // the rig's worker
+    auth_rig_until(&rig, &answers.count, begun);
+    assert_non_null(impl->verify(backend, &request, on_verdict, &answers));
+    impl->destroy(backend);
+    auth_rig_finish(&rig);
+}
+
+// The file's table is damaged while the server runs: nobody gets in, and it is no "no" either.
+static void a_file_that_fails_is_an_error_and_neither_yes_nor_no(void **state)
+{
+    (void)state;
+    struct auth_rig rig;
+    auth_rig_init(&rig, true);
+    prepare(&rig);
+    struct auth_backend *backend = create(&rig);
+    struct auth_token token;
+    issue(&rig, "P1", &token);
+    FILE *file = fopen(rig.config.embedded_db, "r+b");
+    static const char nonsense[65536] = "nonsense";
+    assert_int_equal(fwrite(nonsense, sizeof(nonsense), 1, file), 1);
+    fclose(file);
+    struct answers answers = {0};
+    struct auth_verify_request request = {.token = &token};
+    assert_non_null(impl->verify(backend, &request, on_verdict, &answers));
+    auth_rig_until(&rig, &answers.count, 1);
+    assert_int_equal(answers.verdict, AUTH_ERROR);
+    impl->destroy(backend);
+    auth_rig_finish(&rig);
+}
+
+static int compare(const void *a, const void *b)
+{
+    uint64_t left = *(const uint64_t *)a;
+    uint64_t right = *(const uint64_t *)b;
+    return (left > right) - (left < right);
+}
+
+static uint64_t median_ns(struct auth_db *db, const struct auth_token *token)
+{
+    static uint64_t times[ROUNDS];
+    struct clock clock;
+    clock_init_monotonic(&clock);
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        uint64_t start = clock_now_ns(&clock);
+        assert_int_equal(auth_embedded_store_verify(db, token), AUTH_NO);
+        times[i] = clock_now_ns(&clock) - start;
+    }
+    qsort(times, ROUNDS, sizeof(times[0]), compare);
+    return times[ROUNDS / 2];
+}
+
+// Nobody learns from the time of a "no" whether a player exists.
+static void an_unknown_player_takes_as_long_as_a_wrong_token(void **state)
+{
+    (void)state;
+    struct auth_rig rig;
+    auth_rig_init(&rig, true);
+    prepare(&rig);
+    struct error error = {0};
+    struct auth_token token;
+    issue(&rig, "P1", &token);
+    struct auth_db *db =
+        auth_embedded_store_open(rig.config.embedded_db, AUTH_DB_MUST_EXIST, &error);
+    assert_non_null(db);
+    snprintf(token.player_token, sizeof(token.player_token), "wrong");
+    uint64_t wrong_ns = median_ns(db, &token);
+    snprintf(token.player_id, sizeof(token.player_id), "P2");
+    uint64_t unknown_ns = median_ns(db, &token);
+    uint64_t difference_ns = wrong_ns > unknown_ns ? wrong_ns - unknown_ns : unknown_ns - wrong_ns;
+    assert_in_range(difference_ns, 0, 500 * CLOCK_NS_PER_US);
+    auth_db_close(db);
+    auth_rig_finish(&rig);
+}
+
+int main(void)
+{
+    static const struct backend_suite virtual_suite = {
+        .name = "backend suite: embedded, virtual time",
+        .impl = &auth_backend_embedded,
+        .virtual_time = true,
+        .prepare = prepare,
+        .issue = issue,
+        .stored = stored,
+    };
+    struct backend_suite threaded_suite = virtual_suite;
+    threaded_suite.name = "backend suite: embedded, threaded";
+    threaded_suite.virtual_time = false;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_file_that_cannot_be_opened_is_told_at_the_start),
+        cmocka_unit_test(memory_works_without_any_file),
+        cmocka_unit_test(a_worker_without_a_place_cannot_begin),
+        cmocka_unit_test(a_file_that_fails_is_an_error_and_neither_yes_nor_no),
+        cmocka_unit_test(an_unknown_player_takes_as_long_as_a_wrong_token),
+    };
+    int failed = cmocka_run_group_tests_name("backend_embedded", tests, NULL, NULL);
+    failed += backend_suite_run(&virtual_suite);
+    return failed + backend_suite_run(&threaded_suite);
+}
