@@ -66,6 +66,17 @@ static void config_set_refuses_with_a_reason_and_changes_nothing(void **state)
     assert_null(config->fusion_server_token);
 }
 
+static void choices_are_told_by_name(void **state)
+{
+    (void)state;
+    set("log-level", "warn");
+    assert_true(config_choice_is("log-level", config->log_level, "warn"));
+    assert_false(config_choice_is("log-level", config->log_level, "war"));
+    assert_false(config_choice_is("log-level", config->log_level, "error"));
+    set("log-level", "debug");
+    assert_true(config_choice_is("log-level", config->log_level, "debug"));
+}
+
 static char *print_effective(void)
 {
     char *text = NULL;
@@ -152,6 +163,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_CONFIG(config_set_sets_like_a_flag),
         WITH_CONFIG(config_set_refuses_with_a_reason_and_changes_nothing),
+        WITH_CONFIG(choices_are_told_by_name),
         WITH_CONFIG(effective_settings_read_back_the_same),
         WITH_CONFIG(effective_settings_tell_only_that_there_is_a_secret),
         WITH_CONFIG(help_names_every_setting_and_fits_100_columns),
