@@ -423,9 +423,8 @@ void game_admission_closed(struct game_admission *admission, struct net_conn_id 
 {
     struct member *member = find(admission, conn);
     assert(member);
-    log_peer(LOG_INFO, "player_left", LOG_U("conn", conn.index),
-             LOG_S("player", member->player_id), LOG_U("code", code),
-             LOG_S("reason", net_close_name(code)));
+    log_peer(LOG_INFO, "player_left", LOG_U("conn", conn.index), LOG_S("player", member->player_id),
+             LOG_U("code", code), LOG_S("reason", net_close_name(code)));
     dispatch(admission, member, EVENT_CLOSED, (union event_data){.msg = NULL});
 }
 
@@ -437,6 +436,16 @@ void game_admission_verified(struct game_admission *admission, uint64_t owner,
     assert(member); // a closed connection cancels its request
     struct verdict verdict = {outcome, attributes};
     dispatch(admission, member, EVENT_VERIFIED, (union event_data){.verdict = &verdict});
+}
+
+void game_admission_turn_away(struct game_admission *admission, uint16_t code)
+{
+    for (unsigned i = 0; i < admission->capacity; i++) {
+        struct member *member = &admission->members[i];
+        if (member->state == GAME_ADMISSION_HELLO || member->state == GAME_ADMISSION_VERIFYING) {
+            kick(admission, member, code);
+        }
+    }
 }
 
 unsigned game_admission_count(const struct game_admission *admission,

@@ -45,6 +45,9 @@ void game_admission_closed(struct game_admission *admission, struct net_conn_id 
 void game_admission_verified(struct game_admission *admission, uint64_t owner,
                              enum auth_outcome outcome, const struct auth_attributes *attributes);
 
+// Closes everybody who is not admitted yet (drain; nobody new must come after).
+void game_admission_turn_away(struct game_admission *admission, uint16_t code);
+
 unsigned game_admission_count(const struct game_admission *admission,
                               enum game_admission_state state);
 

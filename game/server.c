@@ -424,6 +424,7 @@ void game_server_drain(struct game_server *server)
     server->session_env.draining = true;
     net_conns_refuse_new(server->conns);
     net_hub_stop_accepting(&server->hub);
+    game_admission_turn_away(server->admission, NET_CLOSE_GOING_AWAY);
     loop_timer_set(server->loop, &server->stage_timer,
                    loop_now_ns(server->loop) +
                        (uint64_t)server->env.config->drain_timeout_ms * CLOCK_NS_PER_MS);

@@ -98,10 +98,6 @@ struct game_session *game_sessions_find_room(struct game_sessions *sessions, con
                                              uint32_t tick, uint16_t *code)
 {
     struct game_session *found = NULL;
-    if (sessions->env->draining) {
-        *code = NET_CLOSE_GOING_AWAY;
-        return NULL;
-    }
     if (name[0]) {
         found = game_sessions_find_named(sessions, name);
         if (found && !game_session_has_room(found)) {
