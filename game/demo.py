@@ -245,7 +245,8 @@ def demo(processes, folder, summary):
 
 def serve(processes, folder):
     server = Server(processes, folder, [
-        *[f"--listen={transport}://127.0.0.1:0" for transport in TRANSPORTS], "--min-players=1"])
+        *[f"--listen={transport}://127.0.0.1:0" for transport in TRANSPORTS], "--min-players=1",
+        "--laps=1"])
     server.wait_for("ready", START_SECONDS)
     urls = server.urls()
     admin = server.events("admin_listening")[0]["address"]
@@ -275,7 +276,7 @@ def on_signal(number, frame):
 
 
 def main():
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, on_signal)
     sys.stdout.reconfigure(line_buffering=True)
     folder = tempfile.mkdtemp(prefix="paddock-demo-")
