@@ -115,8 +115,10 @@ static bool read_name(struct draft *draft, struct bytes_span rest)
 
 static bool read_title(struct draft *draft, struct bytes_span rest)
 {
-    if (rest.size < 1 || rest.size > RACE_TRACK_TITLE_BYTES_MAX) {
-        return error_set(draft->error, "title: 1 to %d characters", RACE_TRACK_TITLE_BYTES_MAX);
+    bool tab = rest.size > 0 && memchr(rest.data, '\t', rest.size);
+    if (rest.size < 1 || rest.size > RACE_TRACK_TITLE_BYTES_MAX || tab) {
+        return error_set(draft->error, "title: 1 to %d characters without tabs",
+                         RACE_TRACK_TITLE_BYTES_MAX);
     }
     if (draft->title[0]) {
         return error_set(draft->error, "title: said twice");

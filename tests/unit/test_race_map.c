@@ -146,7 +146,7 @@ static void the_title_may_be_left_out(void **state)
 }
 
 #define BAD_NAME      "name: 1 to 32 of a-z, 0-9 and '-'"
-#define BAD_TITLE     "title: 1 to 48 characters"
+#define BAD_TITLE     "title: 1 to 48 characters without tabs"
 #define BAD_WIDTH     "width: one number, 60 to 400 decimetres"
 #define BAD_GRID      "grid: 1 to 4 columns, then 30 to 200 decimetres from row to row"
 #define BAD_POINT     "point: x and y, each within 32000 decimetres of 0, then perhaps a width"
@@ -173,6 +173,7 @@ static void one_wrong_line_is_named(void **state)
         {1, "name " THIRTY_TWO "6", "t.track:1: " BAD_NAME},
         {2, "title", "t.track:2: " BAD_TITLE},
         {2, "title " FORTY_EIGHT "9", "t.track:2: " BAD_TITLE},
+        {2, "title a\tb", "t.track:2: " BAD_TITLE}, // found by fuzz_track
         {2, "title \x01", "t.track:2: " BAD_ASCII},
         {2, "title Ring\xff", "t.track:2: " BAD_ASCII},
         {2, "name twice", "t.track:2: name: said twice"},
