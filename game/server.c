@@ -351,21 +351,24 @@ void game_server_destroy(struct game_server *server)
 
 // ---- the loop
 
+// A tick begins with reading the inputs it is to use; a tick that is made up for begins when the
+// one before it has ended.
 static void run_due_ticks(struct game_server *server)
 {
-    uint64_t woken_ns = loop_refresh_now(server->loop);
-    unsigned due = game_tick_due(&server->tick, woken_ns);
+    uint64_t began_ns = loop_refresh_now(server->loop);
+    unsigned due = game_tick_due(&server->tick, began_ns);
     if (due == 0) {
         return;
     }
+    uint64_t now_ns = began_ns;
     loop_poll_paced(server->loop);
-    net_hub_pump(&server->hub, woken_ns);
+    net_hub_pump(&server->hub, began_ns);
     for (unsigned i = 0; i < due; i++) {
-        uint32_t tick = game_tick_begin(&server->tick, loop_refresh_now(server->loop));
-        game_sessions_step(server->sessions, tick);
+        game_sessions_step(server->sessions, game_tick_begin(&server->tick, now_ns));
+        now_ns = loop_refresh_now(server->loop);
     }
     game_sessions_broadcast(server->sessions);
-    histogram_add(server->tick.duration, loop_refresh_now(server->loop) - woken_ns);
+    histogram_add(server->tick.duration, loop_refresh_now(server->loop) - began_ns);
 }
 
 // An empty server sleeps instead of ticking; the first connection starts the tick again.
