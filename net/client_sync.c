@@ -18,7 +18,8 @@
 #define MARGIN_MAX_MS  1000
 #define SETTLE_MIN_NS  (100 * CLOCK_NS_PER_MS)
 #define RTT_MAX_US     2000000u
-#define RTT_DEFAULT_US 50000u // until the first pong
+#define RTT_DEFAULT_US 50000u           // until the first pong
+#define TICK_MAX       (UINT32_MAX - 1) // so that every tick has a next one
 
 void net_client_sync_start(struct net_client_sync *sync, uint32_t tick_rate, uint32_t tick,
                            uint64_t now_ns)
@@ -94,7 +95,7 @@ static uint32_t tick_ahead(const struct net_client_sync *sync, uint64_t now_ns, 
         sync->epoch_ns[0] < sync->epoch_ns[1] ? sync->epoch_ns[0] : sync->epoch_ns[1];
     int64_t since_ns = (int64_t)now_ns - epoch_ns + ahead_ns;
     int64_t tick = since_ns < 0 ? 0 : since_ns / (int64_t)sync->tick_ns;
-    return (uint32_t)clamp(tick, 0, UINT32_MAX);
+    return (uint32_t)clamp(tick, 0, TICK_MAX);
 }
 
 uint32_t net_client_sync_server_tick(const struct net_client_sync *sync, uint64_t now_ns)

@@ -99,7 +99,7 @@ static void on_welcome(void *user, const struct net_msg_welcome *welcome)
 static void begin_race(struct bots_bot *bot, const struct net_msg_phase *phase)
 {
     bot->driving = false;
-    bot->values_known = false;
+    memset(bot->sights, 0, sizeof(bot->sights));
     bot->snapshot_ns = 0;
     const struct race_course *course = bots_courses_get(&bot->record->courses, phase->map_data);
     if (!course) {
@@ -138,8 +138,9 @@ static void on_snapshot(void *user, const struct net_client_snapshot *snapshot)
     bot->snapshot_ns = snapshot->received_ns;
     if (bot->entity < snapshot->entities) {
         const int32_t *values = snapshot->values + (size_t)bot->entity * RACE_VALUES;
-        memcpy(bot->values, values, sizeof(bot->values));
-        bot->values_known = true;
+        bot->sights[1] = bot->sights[0];
+        bot->sights[0].tick = snapshot->tick;
+        memcpy(bot->sights[0].values, values, sizeof(bot->sights[0].values));
     }
 }
 
@@ -185,8 +186,10 @@ void bots_bot_turn(struct bots_bot *bot)
     uint32_t tick;
     while (net_client_input_due(bot->client, &tick)) {
         uint8_t input[RACE_INPUT_BYTES] = {0};
-        if (bot->driving && bot->values_known) {
-            race_driver_drive(&bot->driver, tick, bot->values, input);
+        if (bot->driving && bot->sights[0].tick != 0) {
+            int32_t values[RACE_VALUES];
+            bots_predict(&bot->sights[1], &bot->sights[0], tick, bot->tick_rate, values);
+            race_driver_drive(&bot->driver, tick, values, input);
         }
         net_client_input(bot->client, tick, input);
     }

@@ -10,6 +10,7 @@
 #include "game/race/race_driver.h"
 #include "net/client.h"
 #include "tests/bots/courses.h"
+#include "tests/bots/predict.h"
 #include "tests/bots/tally.h"
 
 #define BOTS_CODES_MAX 64
@@ -44,10 +45,9 @@ struct bots_bot {
     uint32_t slot, tick_rate;
     unsigned races;
     uint8_t race_id[36];
-    bool driving;      // has a course and a driver for the present race
-    uint32_t entity;   // its kart
-    bool values_known; // of its kart, in this race
-    int32_t values[RACE_VALUES];
+    bool driving;                // has a course and a driver for the present race
+    uint32_t entity;             // its kart
+    struct bots_sight sights[2]; // of its kart in this race: the newest, and the one before
     struct race_driver driver;
     uint64_t snapshot_ns; // of the newest in this race; 0 = none
 };
