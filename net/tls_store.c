@@ -259,7 +259,7 @@ static const char *problem_text(int status)
     case GNUTLS_E_BASE64_UNEXPECTED_HEADER_ERROR:
     case GNUTLS_E_NO_CERTIFICATE_FOUND:
     case GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE:
-        return "not PEM, or the BEGIN line is missing";
+        return "there is none in PEM form";
     case GNUTLS_E_DECRYPTION_FAILED:
     case GNUTLS_E_INVALID_PASSWORD:
         return "the private key is encrypted; only unencrypted keys can be used";
@@ -309,7 +309,8 @@ static bool keep_chain(struct net_tls_server *server)
 }
 
 static bool use_pair(struct net_tls_server *server, struct bytes_buf *certificate,
-                     struct bytes_buf *key, const char *priorities, struct error *error)
+                     struct bytes_buf *key, const char *source, const char *priorities,
+                     struct error *error)
 {
     gnutls_datum_t certificate_data = datum_of(certificate);
     gnutls_datum_t key_data = datum_of(key);
@@ -321,7 +322,8 @@ static bool use_pair(struct net_tls_server *server, struct bytes_buf *certificat
         gnutls_certificate_set_x509_key_mem2(server->credentials->certificate, &certificate_data,
                                              &key_data, GNUTLS_X509_FMT_PEM, NULL, 0);
     if (status < 0) {
-        return error_set(error, "cannot use certificate and key: %s", problem_text(status));
+        return error_set(error, "cannot use the private key for the certificate in %s: %s", source,
+                         problem_text(status));
     }
     return keep_chain(server) || error_set(error, "out of memory");
 }
@@ -389,7 +391,7 @@ struct net_tls_server *net_tls_server_create(const struct config *config, struct
     const char *priorities = config->tls_priorities[0] ? config->tls_priorities
                              : needs_static_rsa(leaf)  ? NET_TLS_PRIORITIES ":+RSA"
                                                        : NET_TLS_PRIORITIES;
-    if (!use_pair(server, &certificate, &key, priorities, error)) {
+    if (!use_pair(server, &certificate, &key, source, priorities, error)) {
         goto done;
     }
     report(config, leaf);
