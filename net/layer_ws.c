@@ -15,6 +15,7 @@
 #include <sys/random.h>
 #include <wslay/wslay.h>
 
+#include "net/bucket.h"
 #include "net/ws_frame.h"
 
 #define MASK_POOL_BYTES  256
@@ -36,7 +37,7 @@ struct layer_ws {
     bool awaits_pong;
     uint64_t assembly_due_ns; // by when the message that has begun has to be complete
     unsigned messages;        // completed data messages and control frames
-    uint64_t controls_ns;     // token bucket of control frames: the time up to which it is used
+    struct net_bucket controls;
 
     uint8_t masks[MASK_POOL_BYTES]; // clients: randomness fetched ahead
     size_t masks_left;
@@ -141,19 +142,6 @@ static uint16_t fail(struct layer_ws *ws, uint16_t code, const char *why)
     return net_layer_fail(&ws->base, code, "%s", why);
 }
 
-// A bucket of NET_WS_CONTROLS_BURST that fills at NET_WS_CONTROLS_PER_SECOND.
-static bool control_is_allowed(struct layer_ws *ws)
-{
-    const uint64_t cost_ns = CLOCK_NS_PER_S / NET_WS_CONTROLS_PER_SECOND;
-    uint64_t now_ns = ws->base.env->now_ns;
-    uint64_t used_ns = ws->controls_ns > now_ns ? ws->controls_ns : now_ns;
-    if (used_ns + cost_ns > now_ns + NET_WS_CONTROLS_BURST * cost_ns) {
-        return false;
-    }
-    ws->controls_ns = used_ns + cost_ns;
-    return true;
-}
-
 static uint16_t take_close(struct layer_ws *ws, struct bytes_span payload)
 {
     uint16_t status;
@@ -181,7 +169,8 @@ static uint16_t take_control(struct layer_ws *ws, const struct net_ws_piece *pie
     if (piece->opcode == NET_WS_CLOSE) {
         return take_close(ws, piece->bytes);
     }
-    if (!control_is_allowed(ws)) {
+    if (!net_bucket_take(&ws->controls, ws->base.env->now_ns, NET_WS_CONTROLS_PER_SECOND,
+                         NET_WS_CONTROLS_BURST, 1)) {
         return fail(ws, NET_CLOSE_POLICY, "too many control frames");
     }
     if (piece->opcode == NET_WS_PONG) {

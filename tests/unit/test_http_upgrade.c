@@ -1,0 +1,579 @@
+// SPDX-License-Identifier: MIT
+// The head reader, the rules of the opening handshake, and the layer that drives them.
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "net/http_upgrade.h"
+#include "net/layer_upgrade.h"
+#include "tests/support/layer_end.h"
+
+// The key and its answer of RFC 6455 1.3.
+#define KEY     "dGhlIHNhbXBsZSBub25jZQ=="
+#define ACCEPT  "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+
+#define LINE    "GET /websocket HTTP/1.1\r\n"
+#define HOST    "Host: play.example.com\r\n"
+#define UPGRADE "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+#define SOCKET  "Sec-WebSocket-Key: " KEY "\r\nSec-WebSocket-Version: 13\r\n"
+#define REQUEST LINE HOST UPGRADE SOCKET
+
+#define SWITCHED                                                                                   \
+    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"            \
+    "Sec-WebSocket-Accept: " ACCEPT "\r\n"
+
+static struct net_http_head *head;
+
+static enum net_http_verdict read_head(const void *bytes, size_t size)
+{
+    struct bytes_span span = bytes_of(bytes, size);
+    memset(head, 0, sizeof(*head));
+    enum net_http_verdict verdict = net_http_head_feed(head, &span);
+    // The same, byte by byte.
+    struct net_http_head *cut = calloc(1, sizeof(*cut));
+    enum net_http_verdict cut_verdict = NET_HTTP_MORE;
+    size_t taken = 0;
+    while (cut_verdict == NET_HTTP_MORE && taken < size) {
+        struct bytes_span one = bytes_of((const uint8_t *)bytes + taken++, 1);
+        cut_verdict = net_http_head_feed(cut, &one);
+    }
+    assert_int_equal(verdict, cut_verdict);
+    assert_int_equal(size - span.size, taken);
+    free(cut);
+    return verdict;
+}
+
+static enum net_http_verdict read_text(const char *text)
+{
+    return read_head(text, strlen(text));
+}
+
+static unsigned judge(const char *fields)
+{
+    char text[4096];
+    struct bytes_span unknown;
+    snprintf(text, sizeof(text), "%s\r\n", fields);
+    assert_int_equal(read_text(text), NET_HTTP_COMPLETE);
+    return net_http_answer_status(net_http_upgrade_judge(head, "/websocket", &unknown));
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    head = calloc(1, sizeof(*head));
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    free(head);
+    return 0;
+}
+
+// ---- the head
+
+static void a_head_is_taken_apart_and_what_follows_is_left(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "GET / HTTP/1.1\r\nHost: a\r\nX-Empty:\r\nx-b: \t v w \t\r\n\r\nrest";
+    struct bytes_span bytes = bytes_of_string(text);
+    struct bytes_span value;
+    memset(head, 0, sizeof(*head));
+    assert_int_equal(net_http_head_feed(head, &bytes), NET_HTTP_COMPLETE);
+    assert_true(bytes_equal(bytes, bytes_of_string("rest")));
+    assert_true(bytes_equal(head->line, bytes_of_string("GET / HTTP/1.1")));
+    assert_int_equal(head->field_count, 3);
+    assert_int_equal(net_http_head_find(head, "HOST", &value), 1);
+    assert_true(bytes_equal(value, bytes_of_string("a")));
+    assert_int_equal(net_http_head_find(head, "x-empty", &value), 1);
+    assert_int_equal(value.size, 0);
+    assert_int_equal(net_http_head_find(head, "X-B", &value), 1);
+    assert_true(bytes_equal(value, bytes_of_string("v w")));
+    assert_int_equal(net_http_head_find(head, "x", &value), 0);
+}
+
+static void what_proxies_read_in_two_ways_is_malformed(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "\r\n",
+        "\n",
+        "GET / HTTP/1.1\n",
+        "GET / HTTP/1.1\rHost",
+        "GET / HTTP/1.1\r\nHost: a\n",
+        "GET / HTTP/1.1\r\nHost: a\r\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\n folded\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\n\tfolded\r\n",
+        "GET / HTTP/1.1\r\n first\r\n",
+        "GET / HTTP/1.1\r\nHost : a\r\n",
+        "GET / HTTP/1.1\r\nHost\r\n",
+        "GET / HTTP/1.1\r\n: a\r\n",
+        "GET / HTTP/1.1\r\nHo st: a\r\n",
+        "GET / HTTP/1.1\r\nHo(st: a\r\n",
+        "GET / HTTP/1.1\r\nHost: a\x01\r\n",
+        "GET / HTTP/1.1\r\nHost: a\x7f\r\n",
+        "GET / HTTP/1.1\r\nH\xc3\xb6st: a\r\n",
+    };
+    for (unsigned i = 0; i < BASE_COUNT(texts); i++) {
+        if (read_text(texts[i]) != NET_HTTP_MALFORMED) {
+            fail_msg("case %u", i);
+        }
+    }
+    assert_int_equal(read_head("GET \0", 5), NET_HTTP_MALFORMED);
+    assert_int_equal(read_head("GET / HTTP/1.1\r\nA: \0\r\n", 23), NET_HTTP_MALFORMED);
+}
+
+static void bytes_over_127_may_stand_in_values(void **state)
+{
+    (void)state;
+    assert_int_equal(read_text("GET / HTTP/1.1\r\nA: \xe4\xff\r\n\r\n"), NET_HTTP_COMPLETE);
+}
+
+static void the_first_line_has_2048_bytes_and_not_2049(void **state)
+{
+    (void)state;
+    char text[2100];
+    memset(text, 'a', sizeof(text));
+    memcpy(text + 2048, "\r\nA: b\r\n\r\n", 11);
+    assert_int_equal(read_text(text), NET_HTTP_COMPLETE);
+    assert_int_equal(head->line.size, NET_HTTP_LINE_BYTES);
+    memset(text, 'a', sizeof(text));
+    memcpy(text + 2049, "\r\n\r\n", 5);
+    assert_int_equal(read_text(text), NET_HTTP_LINE_TOO_LONG);
+}
+
+// A head with one field of a name and a value of those lengths.
+static enum net_http_verdict read_field(int name, int value)
+{
+    static char text[8300];
+    static char filler[8192];
+    memset(filler, 'n', sizeof(filler) - 1);
+    snprintf(text, sizeof(text), "GET / HTTP/1.1\r\n%.*s: %.*s\r\n\r\n", name, filler, value,
+             filler);
+    return read_text(text);
+}
+
+static void names_and_values_have_limits(void **state)
+{
+    (void)state;
+    assert_int_equal(read_field(64, 1), NET_HTTP_COMPLETE);
+    assert_int_equal(read_field(65, 1), NET_HTTP_TOO_LARGE);
+    assert_int_equal(read_field(1, 4096), NET_HTTP_COMPLETE);
+    assert_int_equal(read_field(1, 4097), NET_HTTP_TOO_LARGE);
+}
+
+static void there_are_64_fields_and_not_65(void **state)
+{
+    (void)state;
+    for (unsigned count = 64; count <= 65; count++) {
+        char text[1024] = "GET / HTTP/1.1\r\n";
+        for (unsigned i = 0; i < count; i++) {
+            memcpy(text + strlen(text), "a: b\r\n", 7);
+        }
+        memcpy(text + strlen(text), "\r\n", 3);
+        assert_int_equal(read_text(text), count == 64 ? NET_HTTP_COMPLETE : NET_HTTP_TOO_LARGE);
+    }
+}
+
+static void a_head_has_8192_bytes_and_not_8193(void **state)
+{
+    (void)state;
+    static char text[8300];
+    static char filler[4000];
+    memset(filler, 'v', sizeof(filler));
+    for (int size = 8192; size <= 8193; size++) {
+        int length =
+            snprintf(text, sizeof(text), "GET / HTTP/1.1\r\na: %.*s\r\nb: %.*s\r\nc: ", 4000,
+                     filler, 4000, filler);
+        int rest = size - length - 4;
+        snprintf(text + length, sizeof(text) - (size_t)length, "%.*s\r\n\r\n", rest, filler);
+        assert_int_equal(strlen(text), size);
+        assert_int_equal(read_text(text), size == 8192 ? NET_HTTP_COMPLETE : NET_HTTP_TOO_LARGE);
+    }
+}
+
+static void list_elements_are_trimmed_and_empty_ones_skipped(void **state)
+{
+    (void)state;
+    struct bytes_span list = bytes_of_string(" , a ,,\tb c , ");
+    struct bytes_span element;
+    assert_true(net_http_list_next(&list, &element));
+    assert_true(bytes_equal(element, bytes_of_string("a")));
+    assert_true(net_http_list_next(&list, &element));
+    assert_true(bytes_equal(element, bytes_of_string("b c")));
+    assert_false(net_http_list_next(&list, &element));
+}
+
+// ---- the rules
+
+static void a_good_request_switches(void **state)
+{
+    (void)state;
+    assert_int_equal(judge(REQUEST), 101);
+    struct bytes_buf out;
+    bytes_buf_init(&out, NET_HTTP_ANSWER_BYTES);
+    assert_true(net_http_upgrade_answer(&out, NET_HTTP_SWITCH, "/websocket", head));
+    assert_true(bytes_equal(bytes_buf_span(&out), bytes_of_string(SWITCHED "\r\n")));
+    bytes_buf_finish(&out);
+}
+
+static void what_browsers_and_proxies_send_switches(void **state)
+{
+    (void)state;
+    // Chromium
+    assert_int_equal(
+        judge("GET /websocket HTTP/1.1\r\nHost: localhost:9090\r\nConnection: Upgrade\r\nPragma: "
+              "no-cache\r\nCache-Control: no-cache\r\nUser-Agent: Mozilla/5.0\r\nUpgrade: "
+              "websocket\r\nOrigin: null\r\nSec-WebSocket-Version: 13\r\nAccept-Encoding: gzip, "
+              "deflate, br\r\nSec-WebSocket-Key: " KEY "\r\nSec-WebSocket-Extensions: "
+              "permessage-deflate; client_max_window_bits\r\n"),
+        101);
+    // Firefox
+    assert_int_equal(
+        judge(LINE HOST "Connection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n" SOCKET), 101);
+    // nginx with an upstream named cluster
+    assert_int_equal(judge(LINE
+                           "Upgrade: websocket\r\nConnection: upgrade\r\nHost: cluster\r\n" SOCKET
+                           "Authorization: Basic eDp5\r\nCookie: AUTH=x\r\n"),
+                     101);
+    assert_int_equal(
+        judge("GET /websocket?a=%20b HTTP/1.1\r\n" HOST UPGRADE SOCKET "Content-Length: 0\r\n"),
+        101);
+}
+
+static void each_mistake_has_its_status(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        unsigned status;
+    } cases[] = {
+        {"GET /websocket\r\n" HOST, 400},
+        {"GET  /websocket HTTP/1.1\r\n" HOST, 400},
+        {"GET /websocket  HTTP/1.1\r\n" HOST, 400},
+        {"GET /websocket HTTP/1.1 \r\n" HOST, 400},
+        {"GET websocket HTTP/1.1\r\n" HOST, 400},
+        {"GET http://a/websocket HTTP/1.1\r\n" HOST UPGRADE SOCKET, 400},
+        {"GET * HTTP/1.1\r\n" HOST, 400},
+        {"G@T /websocket HTTP/1.1\r\n" HOST, 400},
+        {"GET /web\tsocket HTTP/1.1\r\n" HOST, 400},
+        {"GET /websocket http/1.1\r\n" HOST, 400},
+        {"GET /websocket HTTP/1.10\r\n" HOST, 400},
+        {"GET /websocket HTTP/1.0\r\n" HOST UPGRADE SOCKET, 505},
+        {"GET /websocket HTTP/2.0\r\n" HOST UPGRADE SOCKET, 505},
+        {"POST /websocket HTTP/1.1\r\n" HOST UPGRADE SOCKET, 405},
+        {"get /websocket HTTP/1.1\r\n" HOST UPGRADE SOCKET, 405},
+        {"HEAD / HTTP/1.1\r\n" HOST, 405},
+        {LINE UPGRADE SOCKET, 400},
+        {LINE HOST HOST UPGRADE SOCKET, 400},
+        {REQUEST "Content-Length: 1\r\n", 400},
+        {REQUEST "Content-Length: 0\r\nContent-Length: 0\r\n", 400},
+        {REQUEST "Content-Length: 00\r\n", 400},
+        {REQUEST "Transfer-Encoding: chunked\r\n", 400},
+        {"GET / HTTP/1.1\r\n" HOST, 426},
+        {"GET / HTTP/1.1\r\n" HOST UPGRADE SOCKET, 404},
+        {"GET /websocket2 HTTP/1.1\r\n" HOST UPGRADE SOCKET, 404},
+        {"GET /websocket/ HTTP/1.1\r\n" HOST UPGRADE SOCKET, 404},
+        {"GET /websocket/x HTTP/1.1\r\n" HOST UPGRADE SOCKET, 404},
+        {"GET /Websocket HTTP/1.1\r\n" HOST UPGRADE SOCKET, 404},
+        {"GET /%77ebsocket HTTP/1.1\r\n" HOST UPGRADE SOCKET, 404},
+        {"GET /x/../websocket HTTP/1.1\r\n" HOST UPGRADE SOCKET, 404},
+        {"GET /../etc/passwd HTTP/1.1\r\n" HOST, 404},
+        {LINE HOST SOCKET, 426},
+        {LINE HOST "Connection: Upgrade\r\n" SOCKET, 426},
+        {LINE HOST "Upgrade: websocket\r\n" SOCKET, 426},
+        {LINE HOST "Upgrade: websocket\r\nConnection: keep-alive\r\n" SOCKET, 426},
+        {LINE HOST "Upgrade: websockets\r\nConnection: Upgrade\r\n" SOCKET, 426},
+        {LINE HOST "Upgrade: h2c\r\nConnection: Upgrade\r\n" SOCKET, 426},
+        {LINE HOST UPGRADE "Sec-WebSocket-Key: " KEY "\r\n", 426},
+        {LINE HOST UPGRADE "Sec-WebSocket-Key: " KEY "\r\nSec-WebSocket-Version: 8\r\n", 426},
+        {REQUEST "Sec-WebSocket-Version: 13\r\n", 426},
+        {LINE HOST UPGRADE "Sec-WebSocket-Version: 13\r\n", 400},
+        {REQUEST "Sec-WebSocket-Key: " KEY "\r\n", 400},
+        {LINE HOST UPGRADE "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=\r\nSec-WebSocket-Version: "
+                           "13\r\n",
+         400},
+        {LINE HOST UPGRADE "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZSEh\r\nSec-WebSocket-Version: "
+                           "13\r\n",
+         400},
+        {LINE HOST UPGRADE "Sec-WebSocket-Key: dGhlIHNhbXBs*SBub25jZQ==\r\nSec-WebSocket-Version: "
+                           "13\r\n",
+         400},
+        {REQUEST "Sec-WebSocket-Protocol: GBinaryV18\r\n", 400},
+        {REQUEST "Sec-WebSocket-Protocol: Paddock.v1\r\n", 400},
+        {REQUEST "Sec-WebSocket-Protocol: paddock.v2, paddock\r\n", 400},
+    };
+    for (unsigned i = 0; i < BASE_COUNT(cases); i++) {
+        unsigned status = judge(cases[i].text);
+        if (status != cases[i].status) {
+            fail_msg("%s: %u", cases[i].text, status);
+        }
+    }
+}
+
+static void our_subprotocol_is_chosen_from_any_list(void **state)
+{
+    (void)state;
+    static const char *const fields[] = {
+        "Sec-WebSocket-Protocol: paddock.v1\r\n",
+        "Sec-WebSocket-Protocol: foo, paddock.v1\r\n",
+        "Sec-WebSocket-Protocol: foo\r\nSec-WebSocket-Protocol: bar,paddock.v1\r\n",
+    };
+    for (unsigned i = 0; i < BASE_COUNT(fields); i++) {
+        char text[1024];
+        struct bytes_buf out;
+        snprintf(text, sizeof(text), "%s%s", REQUEST, fields[i]);
+        assert_int_equal(judge(text), 101);
+        bytes_buf_init(&out, NET_HTTP_ANSWER_BYTES);
+        assert_true(net_http_upgrade_answer(&out, NET_HTTP_SWITCH, "/websocket", head));
+        assert_true(
+            bytes_equal(bytes_buf_span(&out),
+                        bytes_of_string(SWITCHED "Sec-WebSocket-Protocol: paddock.v1\r\n\r\n")));
+        bytes_buf_finish(&out);
+    }
+    assert_int_equal(judge(REQUEST "Sec-WebSocket-Protocol: \r\n"), 101);
+}
+
+static void every_refusal_is_complete_and_says_what_to_do(void **state)
+{
+    (void)state;
+    for (enum net_http_answer answer = NET_HTTP_BAD_SYNTAX; answer <= NET_HTTP_PLAIN_ON_TLS;
+         answer++) {
+        struct bytes_buf out;
+        bytes_buf_init(&out, NET_HTTP_ANSWER_BYTES);
+        assert_true(net_http_upgrade_answer(&out, answer, "/the-path", NULL));
+        assert_true(bytes_buf_append_u8(&out, 0));
+        const char *text = (const char *)bytes_buf_span(&out).data;
+        const char *body = strstr(text, "\r\n\r\n");
+        const char *length = strstr(text, "Content-Length: ");
+        assert_non_null(body);
+        assert_non_null(length);
+        assert_int_equal(strtoul(length + 16, NULL, 10), strlen(body + 4));
+        assert_true(strlen(body + 4) > 20);
+        assert_non_null(strstr(text, "close\r\n"));
+        assert_null(strstr(text, "%"));
+        bool upgrade = net_http_answer_status(answer) == 426;
+        assert_int_equal(strstr(text, "Upgrade: websocket\r\n") != NULL, upgrade);
+        bytes_buf_finish(&out);
+    }
+}
+
+static void the_client_checks_the_servers_answer(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *problem; // part of it
+    } cases[] = {
+        {SWITCHED "Sec-WebSocket-Protocol: paddock.v1\r\n\r\n", NULL},
+        {"HTTP/1.1 404 Not Found\r\n\r\n", "404"},
+        {"HTTP/1.1 503 Unavailable\r\n\r\n", "503"},
+        {"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n", "refuses"},
+        {"HTTP/1.0 101 Switching\r\n\r\n", "HTTP/1.1"},
+        {"SSH-2.0-OpenSSH_9.2\r\n\r\n", "HTTP/1.1"},
+        {"HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " ACCEPT
+         "\r\n\r\n",
+         "upgrade"},
+        {"HTTP/1.1 101 Switching\r\n" UPGRADE "Sec-WebSocket-Accept: " KEY "\r\n\r\n", "Accept"},
+        {"HTTP/1.1 101 Switching\r\n" UPGRADE "\r\n", "Accept"},
+        {SWITCHED "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n", "extension"},
+        {SWITCHED "\r\n", "paddock.v1"},
+        {SWITCHED "Sec-WebSocket-Protocol: chat\r\n\r\n", "paddock.v1"},
+    };
+    for (unsigned i = 0; i < BASE_COUNT(cases); i++) {
+        assert_int_equal(read_text(cases[i].text), NET_HTTP_COMPLETE);
+        const char *problem = net_http_upgrade_check(head, KEY);
+        if (!problem != !cases[i].problem || (problem && !strstr(problem, cases[i].problem))) {
+            fail_msg("%s: %s", cases[i].text, problem ? problem : "accepted");
+        }
+    }
+}
+
+static void keys_are_valid_and_differ(void **state)
+{
+    (void)state;
+    char a[NET_WS_KEY_BYTES + 1];
+    char b[NET_WS_KEY_BYTES + 1];
+    net_ws_key_make(a);
+    net_ws_key_make(b);
+    assert_true(net_ws_key_is_valid(bytes_of_string(a)));
+    assert_string_not_equal(a, b);
+}
+
+// ---- the layer
+
+static const layer_create stack[] = {net_layer_upgrade_create, NULL};
+
+static void serve(struct layer_end *end)
+{
+    layer_end_init(end, true, stack);
+    assert_int_equal(layer_end_up(end), 0);
+    assert_false(end->is_up);
+}
+
+static void bytes_behind_the_request_go_up(void **state)
+{
+    (void)state;
+    for (size_t chop = 0; chop < 4; chop++) {
+        struct layer_end end;
+        serve(&end);
+        assert_int_equal(layer_end_feed(&end, bytes_of_string(REQUEST "\r\nfirst frame"), chop), 0);
+        assert_true(end.is_up);
+        layer_end_expect_sent(&end, SWITCHED "\r\n", strlen(SWITCHED "\r\n"));
+        assert_int_equal(layer_end_feed(&end, bytes_of_string("!"), 0), 0);
+        layer_end_expect_last(&end, "!");
+        assert_int_equal(end.all.size, 12 + 4 * end.messages);
+        assert_int_equal(layer_end_wait_ms(&end, 100000), 0);
+        layer_end_finish(&end);
+    }
+}
+
+static void a_refused_request_gets_its_answer_and_nothing_goes_up(void **state)
+{
+    (void)state;
+    struct layer_end end;
+    serve(&end);
+    assert_int_equal(
+        layer_end_feed(&end,
+                       bytes_of_string("GET /x HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\n"), 0),
+        NET_CLOSE_PROTOCOL);
+    assert_false(end.is_up);
+    assert_memory_equal(bytes_buf_span(&end.sent).data, "HTTP/1.1 404 ", 13);
+    size_t size = end.sent.size;
+    assert_int_equal(layer_end_feed(&end, bytes_of_string(REQUEST "\r\n"), 0), 0);
+    layer_end_close(&end, NET_CLOSE_PROTOCOL);
+    assert_int_equal(end.sent.size, size);
+    assert_true(end.is_shut);
+    layer_end_finish(&end);
+}
+
+static void a_request_that_is_too_slow_gets_408(void **state)
+{
+    (void)state;
+    struct layer_end end;
+    serve(&end);
+    assert_int_equal(layer_end_feed(&end, bytes_of_string(LINE), 0), 0);
+    assert_int_equal(layer_end_wait_ms(&end, end.config->upgrade_ms - 1), 0);
+    assert_int_equal(layer_end_feed(&end, bytes_of_string(HOST), 0), 0); // buys no time
+    assert_int_equal(layer_end_wait_ms(&end, 1), NET_CLOSE_PROTOCOL);
+    assert_memory_equal(bytes_buf_span(&end.sent).data, "HTTP/1.1 408 ", 13);
+    layer_end_finish(&end);
+}
+
+static void a_tls_handshake_is_cut_off_without_a_word(void **state)
+{
+    (void)state;
+    struct layer_end end;
+    serve(&end);
+    assert_int_equal(layer_end_feed(&end, bytes_of("\x16\x03\x01", 3), 1), NET_CLOSE_LOST);
+    assert_int_equal(end.sent.size, 0);
+    layer_end_finish(&end);
+}
+
+static void the_path_is_the_one_that_is_configured(void **state)
+{
+    (void)state;
+    struct layer_end end;
+    struct error error = {""};
+    serve(&end);
+    assert_true(config_set(end.config, "websocket-path", "/wss", &error));
+    assert_int_equal(
+        layer_end_feed(&end, bytes_of_string("GET /wss HTTP/1.1\r\n" HOST UPGRADE SOCKET "\r\n"),
+                       0),
+        0);
+    assert_true(end.is_up);
+    layer_end_finish(&end);
+}
+
+static void client_and_server_agree_in_every_cut(void **state)
+{
+    (void)state;
+    for (size_t chop = 0; chop < 4; chop++) {
+        struct layer_end client;
+        struct layer_end server;
+        serve(&server);
+        layer_end_init(&client, false, stack);
+        assert_int_equal(layer_end_up(&client), 0);
+        layer_ends_run(&client, &server, chop);
+        assert_true(client.is_up && server.is_up);
+        assert_int_equal(client.code | server.code, 0);
+        layer_end_finish(&client);
+        layer_end_finish(&server);
+    }
+}
+
+static void the_client_asks_for_the_path_of_the_url(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *url, *expected;
+    } cases[] = {
+        {"ws://Play.Example.com", "GET /websocket HTTP/1.1\r\nHost: play.example.com:0\r\n"},
+        {"ws://[::1]:9090/a/b?c=d", "GET /a/b?c=d HTTP/1.1\r\nHost: [::1]:9090\r\n"},
+    };
+    for (unsigned i = 0; i < BASE_COUNT(cases); i++) {
+        struct layer_end client;
+        struct error error = {""};
+        layer_end_init(&client, false, stack);
+        assert_true(url_parse(cases[i].url, &client.url, &error));
+        assert_int_equal(layer_end_up(&client), 0);
+        assert_memory_equal(bytes_buf_span(&client.sent).data, cases[i].expected,
+                            strlen(cases[i].expected));
+        layer_end_finish(&client);
+    }
+}
+
+static void a_client_that_is_refused_says_why(void **state)
+{
+    (void)state;
+    struct layer_end client;
+    layer_end_init(&client, false, stack);
+    assert_int_equal(layer_end_up(&client), 0);
+    assert_int_equal(layer_end_feed(&client, bytes_of_string("HTTP/1.1 404 Not Found\r\n\r\n"), 0),
+                     NET_CLOSE_LOST);
+    assert_non_null(strstr(client.env.reason, "404"));
+    layer_end_finish(&client);
+    layer_end_init(&client, false, stack);
+    assert_int_equal(layer_end_up(&client), 0);
+    assert_int_equal(layer_end_wait_ms(&client, client.config->upgrade_ms), NET_CLOSE_LOST);
+    layer_end_finish(&client);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_head_is_taken_apart_and_what_follows_is_left),
+        cmocka_unit_test(what_proxies_read_in_two_ways_is_malformed),
+        cmocka_unit_test(bytes_over_127_may_stand_in_values),
+        cmocka_unit_test(the_first_line_has_2048_bytes_and_not_2049),
+        cmocka_unit_test(names_and_values_have_limits),
+        cmocka_unit_test(there_are_64_fields_and_not_65),
+        cmocka_unit_test(a_head_has_8192_bytes_and_not_8193),
+        cmocka_unit_test(list_elements_are_trimmed_and_empty_ones_skipped),
+        cmocka_unit_test(a_good_request_switches),
+        cmocka_unit_test(what_browsers_and_proxies_send_switches),
+        cmocka_unit_test(each_mistake_has_its_status),
+        cmocka_unit_test(our_subprotocol_is_chosen_from_any_list),
+        cmocka_unit_test(every_refusal_is_complete_and_says_what_to_do),
+        cmocka_unit_test(the_client_checks_the_servers_answer),
+        cmocka_unit_test(keys_are_valid_and_differ),
+        cmocka_unit_test(bytes_behind_the_request_go_up),
+        cmocka_unit_test(a_refused_request_gets_its_answer_and_nothing_goes_up),
+        cmocka_unit_test(a_request_that_is_too_slow_gets_408),
+        cmocka_unit_test(a_tls_handshake_is_cut_off_without_a_word),
+        cmocka_unit_test(the_path_is_the_one_that_is_configured),
+        cmocka_unit_test(client_and_server_agree_in_every_cut),
+        cmocka_unit_test(the_client_asks_for_the_path_of_the_url),
+        cmocka_unit_test(a_client_that_is_refused_says_why),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
