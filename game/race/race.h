@@ -75,10 +75,12 @@ static inline int32_t race_lap_of(int32_t gates, int32_t checkpoints)
 //
 // A checkpoint is a gate across the road: the line through its point, square to the road.
 
-#define RACE_MAP_VERSION    1
-#define RACE_MAP_HEAD_BYTES 8
-#define RACE_MAP_BYTES_MAX  4096
+#define RACE_MAP_VERSION     1
+#define RACE_MAP_HEAD_BYTES  8
+#define RACE_MAP_POINT_BYTES 6
+#define RACE_MAP_GATE_BYTES  2
+#define RACE_MAP_BYTES_MAX   4096
 
-#define RACE_RESPAWN_MS     3000
+#define RACE_RESPAWN_MS      3000
 
 #endif

@@ -356,7 +356,7 @@ static size_t encode(const struct draft *draft, uint8_t *data)
     data[7] = (uint8_t)(draft->columns ? draft->row : ROW_DM_DEFAULT);
     memcpy(data + RACE_MAP_HEAD_BYTES, title, title_bytes);
     uint8_t *at = data + RACE_MAP_HEAD_BYTES + title_bytes;
-    for (unsigned i = 0; i < draft->count; i++, at += 6) {
+    for (unsigned i = 0; i < draft->count; i++, at += RACE_MAP_POINT_BYTES) {
         bytes_put_u16(at, (uint16_t)draft->points[i].x);
         bytes_put_u16(at + 2, (uint16_t)draft->points[i].y);
         bytes_put_u16(at + 4, (uint16_t)draft->points[i].width);
@@ -364,7 +364,7 @@ static size_t encode(const struct draft *draft, uint8_t *data)
     for (unsigned i = 0; i < draft->count; i++) {
         if (draft->points[i].gate) {
             bytes_put_u16(at, (uint16_t)i);
-            at += 2;
+            at += RACE_MAP_GATE_BYTES;
         }
     }
     return (size_t)(at - data);

@@ -9,9 +9,7 @@
 
 #include "game/race/race.h"
 
-#define POINT_BYTES 6
-#define GATE_BYTES  2
-#define NEAR        2 // segments on either side of the last known one
+#define NEAR 2 // segments on either side of the last known one
 
 static int32_t from_decimetres(int32_t decimetres)
 {
@@ -34,22 +32,37 @@ static unsigned data_count(struct bytes_span data)
     return bytes_get_u16(data.data + 2);
 }
 
+static bool in_range(int64_t value, int64_t low, int64_t high)
+{
+    return value >= low && value <= high;
+}
+
 static bool points_valid(const uint8_t *points, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
-        const uint8_t *point = points + (size_t)i * POINT_BYTES;
-        const uint8_t *next = points + (size_t)((i + 1) % count) * POINT_BYTES;
-        int64_t dx = get_i16(next) - get_i16(point);
-        int64_t dy = get_i16(next + 2) - get_i16(point + 2);
-        int64_t square = dx * dx + dy * dy;
-        unsigned width = bytes_get_u16(point + 4);
-        if (get_i16(point) < -RACE_TRACK_COORDINATE_DM_MAX ||
-            get_i16(point) > RACE_TRACK_COORDINATE_DM_MAX ||
-            get_i16(point + 2) < -RACE_TRACK_COORDINATE_DM_MAX ||
-            get_i16(point + 2) > RACE_TRACK_COORDINATE_DM_MAX || //
-            width < RACE_TRACK_WIDTH_DM_MIN || width > RACE_TRACK_WIDTH_DM_MAX ||
-            square < RACE_TRACK_SEGMENT_DM_MIN * RACE_TRACK_SEGMENT_DM_MIN ||
-            square > RACE_TRACK_SEGMENT_DM_MAX * RACE_TRACK_SEGMENT_DM_MAX) {
+        const uint8_t *point = points + (size_t)i * RACE_MAP_POINT_BYTES;
+        const uint8_t *next = points + (size_t)((i + 1) % count) * RACE_MAP_POINT_BYTES;
+        int32_t x = get_i16(point);
+        int32_t y = get_i16(point + 2);
+        int64_t dx = get_i16(next) - x;
+        int64_t dy = get_i16(next + 2) - y;
+        if (!in_range(x, -RACE_TRACK_COORDINATE_DM_MAX, RACE_TRACK_COORDINATE_DM_MAX) ||
+            !in_range(y, -RACE_TRACK_COORDINATE_DM_MAX, RACE_TRACK_COORDINATE_DM_MAX) ||
+            !in_range(bytes_get_u16(point + 4), RACE_TRACK_WIDTH_DM_MIN, RACE_TRACK_WIDTH_DM_MAX) ||
+            !in_range(dx * dx + dy * dy, RACE_TRACK_SEGMENT_DM_MIN * RACE_TRACK_SEGMENT_DM_MIN,
+                      RACE_TRACK_SEGMENT_DM_MAX * RACE_TRACK_SEGMENT_DM_MAX)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool gates_valid(const uint8_t *gate, unsigned gates, unsigned count)
+{
+    for (unsigned i = 0; i < gates; i++, gate += RACE_MAP_GATE_BYTES) {
+        unsigned point = bytes_get_u16(gate);
+        bool in_order = i == 0 ? point == 0 : point > bytes_get_u16(gate - RACE_MAP_GATE_BYTES);
+        if (!in_order || point >= count) {
             return false;
         }
     }
@@ -58,36 +71,28 @@ static bool points_valid(const uint8_t *points, unsigned count)
 
 bool race_track_data_valid(struct bytes_span data)
 {
-    if (data.size < RACE_MAP_HEAD_BYTES || data.size > RACE_MAP_BYTES_MAX ||
+    if (!in_range((int64_t)data.size, RACE_MAP_HEAD_BYTES, RACE_MAP_BYTES_MAX) ||
         data.data[0] != RACE_MAP_VERSION || data.data[1] > RACE_TRACK_TITLE_BYTES_MAX) {
         return false;
     }
+    unsigned title = data.data[1];
     unsigned count = data_count(data);
     unsigned gates = bytes_get_u16(data.data + 4);
-    if (count < RACE_TRACK_POINTS_MIN || count > RACE_TRACK_POINTS_MAX ||
-        gates < RACE_TRACK_CHECKPOINTS_MIN || gates > RACE_TRACK_CHECKPOINTS_MAX ||
-        data.data[6] < 1 || data.data[6] > RACE_TRACK_COLUMNS_MAX ||
-        data.data[7] < RACE_TRACK_ROW_DM_MIN || data.data[7] > RACE_TRACK_ROW_DM_MAX ||
-        data.size != RACE_MAP_HEAD_BYTES + data.data[1] + (size_t)count * POINT_BYTES +
-                         (size_t)gates * GATE_BYTES) {
+    size_t points_bytes = (size_t)count * RACE_MAP_POINT_BYTES;
+    if (!in_range(count, RACE_TRACK_POINTS_MIN, RACE_TRACK_POINTS_MAX) ||
+        !in_range(gates, RACE_TRACK_CHECKPOINTS_MIN, RACE_TRACK_CHECKPOINTS_MAX) ||
+        !in_range(data.data[6], 1, RACE_TRACK_COLUMNS_MAX) ||
+        !in_range(data.data[7], RACE_TRACK_ROW_DM_MIN, RACE_TRACK_ROW_DM_MAX) ||
+        data.size != RACE_MAP_HEAD_BYTES + title + points_bytes + gates * RACE_MAP_GATE_BYTES) {
         return false;
     }
-    for (unsigned i = 0; i < data.data[1]; i++) {
-        uint8_t letter = data.data[RACE_MAP_HEAD_BYTES + i];
-        if (letter < ' ' || letter > '~') {
+    for (unsigned i = 0; i < title; i++) {
+        if (!in_range(data.data[RACE_MAP_HEAD_BYTES + i], ' ', '~')) {
             return false;
         }
     }
-    const uint8_t *points = data_points(data);
-    const uint8_t *gate = points + (size_t)count * POINT_BYTES;
-    for (unsigned i = 0; i < gates; i++, gate += GATE_BYTES) {
-        unsigned point = bytes_get_u16(gate);
-        bool in_order = i == 0 ? point == 0 : point > bytes_get_u16(gate - GATE_BYTES);
-        if (!in_order || point >= count) {
-            return false;
-        }
-    }
-    return points_valid(points, count);
+    return points_valid(data_points(data), count) &&
+           gates_valid(data_points(data) + points_bytes, gates, count);
 }
 
 // Unit vector; `length` receives the whole length, > 0.
@@ -106,7 +111,7 @@ void race_track_init(struct race_track *track, struct bytes_span data)
     track->grid_columns = data.data[6];
     track->grid_row = from_decimetres(data.data[7]);
     const uint8_t *from = data_points(data);
-    for (unsigned i = 0; i < track->count; i++, from += POINT_BYTES) {
+    for (unsigned i = 0; i < track->count; i++, from += RACE_MAP_POINT_BYTES) {
         struct race_track_point *point = &track->points[i];
         point->at.x = from_decimetres(get_i16(from));
         point->at.y = from_decimetres(get_i16(from + 2));
@@ -120,7 +125,7 @@ void race_track_init(struct race_track *track, struct bytes_span data)
         point->arc = track->length;
         track->length += point->length;
     }
-    for (unsigned i = 0; i < track->checkpoints; i++, from += GATE_BYTES) {
+    for (unsigned i = 0; i < track->checkpoints; i++, from += RACE_MAP_GATE_BYTES) {
         track->gates[i] = track->points[bytes_get_u16(from)].arc;
     }
 }

@@ -27,10 +27,12 @@
 #define RACE_TRACK_WIDTH_DM_MAX      400
 #define RACE_TRACK_SEGMENT_DM_MIN    40 // a kart passes at most one and a half in a tick
 #define RACE_TRACK_SEGMENT_DM_MAX    500
-#define RACE_TRACK_LAP_DM_MIN        3000
-#define RACE_TRACK_LAP_DM_MAX        100000
-#define RACE_TRACK_GATE_DM_MIN       200 // between checkpoints; a kart passes at most one in a tick
-#define RACE_TRACK_GATE_DM_MAX       3000
+
+// In metres along the road.
+#define RACE_TRACK_LAP_MIN  300
+#define RACE_TRACK_LAP_MAX  10000
+#define RACE_TRACK_GATE_MIN 20 // between checkpoints; a kart passes at most one in a tick
+#define RACE_TRACK_GATE_MAX 300
 
 // One point of the centre line and the straight segment from it to the next point.
 struct race_track_point {

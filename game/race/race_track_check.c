@@ -9,7 +9,6 @@
 // Two stretches that lie further apart along the lap than four half widths (pi would be a hairpin
 // whose inner edge is a point) must not share ground.
 #define OVERLAP_ARC_HALF_WIDTHS 4
-#define GRID_SPARE              RACE_METRES(20)
 
 static bool check_turns(const struct race_track *track, unsigned *point, struct error *error)
 {
@@ -81,30 +80,31 @@ static bool check_gates(const struct race_track *track, unsigned *point, struct 
     for (unsigned i = 0; i < track->checkpoints; i++) {
         bool last = i + 1 == track->checkpoints;
         int32_t gap = (last ? track->length : track->gates[i + 1]) - track->gates[i];
-        if (gap < RACE_METRES(RACE_TRACK_GATE_DM_MIN / 10) ||
-            gap > RACE_METRES(RACE_TRACK_GATE_DM_MAX / 10)) {
+        if (gap < RACE_METRES(RACE_TRACK_GATE_MIN) || gap > RACE_METRES(RACE_TRACK_GATE_MAX)) {
             *point = 0;
             while (track->points[*point].arc != track->gates[i]) {
                 *point += 1;
             }
-            return error_set(error, "the next checkpoint must come after 20 to 300 metres of road");
+            return error_set(error, "the next checkpoint must come after %d to %d metres of road",
+                             RACE_TRACK_GATE_MIN, RACE_TRACK_GATE_MAX);
         }
     }
     return true;
 }
 
+// Half a lap, because whoever is further back than that counts as ahead.
 static bool check_lap(const struct race_track *track, unsigned *point, struct error *error)
 {
     *point = track->count;
-    if (track->length < RACE_METRES(RACE_TRACK_LAP_DM_MIN / 10) ||
-        track->length > RACE_METRES(RACE_TRACK_LAP_DM_MAX / 10)) {
-        return error_set(error, "a lap must have 300 to 10000 metres, this one has %d",
-                         track->length / RACE_ONE);
+    if (track->length < RACE_METRES(RACE_TRACK_LAP_MIN) ||
+        track->length > RACE_METRES(RACE_TRACK_LAP_MAX)) {
+        return error_set(error, "a lap must have %d to %d metres, this one has %d",
+                         RACE_TRACK_LAP_MIN, RACE_TRACK_LAP_MAX, track->length / RACE_ONE);
     }
     int64_t rows = (LIMIT_PLAYERS_PER_SESSION + track->grid_columns - 1) / track->grid_columns;
-    if ((rows + 1) * track->grid_row > track->length - GRID_SPARE) {
-        return error_set(error, "a grid of 64 karts does not fit on a lap of %d metres",
-                         track->length / RACE_ONE);
+    if ((rows + 1) * track->grid_row > track->length / 2) {
+        return error_set(error, "a grid of %d karts does not fit on half a lap of %d metres",
+                         LIMIT_PLAYERS_PER_SESSION, track->length / RACE_ONE);
     }
     return true;
 }

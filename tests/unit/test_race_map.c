@@ -242,10 +242,11 @@ static void the_edges_of_the_ranges_are_taken(void **state)
         unsigned line;
         const char *with;
     } rows[] = {
-        {1, "name " THIRTY_TWO}, {1, "name 0-9"},      {2, "title " FORTY_EIGHT},
-        {2, "title ~ !"},        {3, "width 60"},      {3, "width 400"},
-        {3, "grid 1 30"},        {3, "grid 4 200"},    {4, "point 1000 0 60"},
-        {4, "point 1000 0 400"}, {4, "point 1000 -0"}, {4, "point 01000 0"},
+        {1, "name " THIRTY_TWO}, {1, "name 0-9"},         {2, "title " FORTY_EIGHT},
+        {2, "title ~ !"},        {3, "width 60"},         {3, "width 400"},
+        {3, "grid 1 30"},        {3, "grid 4 30"},        {3, "grid 4 184"},
+        {4, "point 1000 0 60"},  {4, "point 1000 0 400"}, {4, "point 1000 -0"},
+        {4, "point 01000 0"},
     };
     for (size_t i = 0; i < BASE_COUNT(rows); i++) {
         text_begin(&text, RING_POINTS);
@@ -384,9 +385,9 @@ static void a_grid_that_does_not_fit_is_refused(void **state)
 {
     (void)state;
     text_begin(&text, RING_POINTS);
-    text_insert(&text, 4, "grid 1 95"); // 65 rows of 9.5 m; the lap has 627
-    assert_refused(&text, "t.track: a grid of 64 karts does not fit on a lap of 627 metres");
-    text_replace(&text, 4, "grid 1 93");
+    text_insert(&text, 4, "grid 2 96"); // 33 rows of 9.6 m; half a lap has 313.5
+    assert_refused(&text, "t.track: a grid of 64 karts does not fit on half a lap of 627 metres");
+    text_replace(&text, 4, "grid 2 95");
     assert_taken(&text);
 }
 
