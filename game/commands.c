@@ -11,6 +11,7 @@
 #include "auth/backend_embedded.h"
 #include "config/paths.h"
 #include "game/admin.h"
+#include "game/maps.h"
 #include "game/replay.h"
 
 #define REPLAY_FILE_BYTES_MAX (8u << 20)
@@ -83,21 +84,57 @@ static bool read_file(const char *path, struct bytes_buf *out, struct error *err
     return ok;
 }
 
+// A race on a track of --track-dir is run again on that track.
+static bool run_again(const struct config *config, struct bytes_span bytes,
+                      struct game_replay_report *report, struct error *error)
+{
+    bool ok = game_replay_verify(bytes, report, error);
+    if (ok || !config->track_dir[0]) {
+        return ok;
+    }
+    const struct game_sim *sim = game_sim_chosen(config);
+    struct game_maps *maps = game_maps_load(sim, config, error);
+    if (!maps) {
+        return false;
+    }
+    const struct game_map *map = game_maps_find(maps, report->map);
+    if (map) {
+        ok = game_replay_verify_with(bytes, sim, map, report, error);
+    }
+    game_maps_destroy(maps);
+    return ok;
+}
+
+static void print_replay(const char *path, const struct game_replay_report *report)
+{
+    static const char *const reasons[] = {"", "out of time", "left"};
+    printf("%s: the same race, %u ticks on %s, final hash %016llx\n", path, (unsigned)report->ticks,
+           report->map, (unsigned long long)report->final_hash);
+    for (unsigned i = 0; i < report->setup.entities; i++) {
+        const struct game_standing *standing = &report->standings[i];
+        printf("%2u. participant %u  ", standing->place, standing->entity + 1);
+        if (standing->dnf == GAME_DNF_NONE) {
+            printf("%u.%03u s\n", (unsigned)standing->time_ms / 1000,
+                   (unsigned)standing->time_ms % 1000);
+        } else {
+            printf("%s\n", reasons[standing->dnf]);
+        }
+    }
+}
+
 static bool verify_replay(const struct config *config, char **words, int count, struct error *error)
 {
-    (void)config;
     (void)count;
-    struct bytes_buf bytes;
-    struct game_replay_report report;
-    bytes_buf_init(&bytes, REPLAY_FILE_BYTES_MAX);
     if (strcmp(words[0], "verify") != 0) {
         return error_set(error, "replay knows one word: verify FILE");
     }
+    struct bytes_buf bytes;
+    struct game_replay_report report;
+    bytes_buf_init(&bytes, REPLAY_FILE_BYTES_MAX);
     bool ok = read_file(words[1], &bytes, error) &&
-              game_replay_verify(bytes_buf_span(&bytes), &report, error);
+              run_again(config, bytes_buf_span(&bytes), &report, error);
     if (ok) {
-        printf("%s: the same race, %u ticks, final hash %016llx\n", words[1],
-               (unsigned)report.ticks, (unsigned long long)report.final_hash);
+        print_replay(words[1], &report);
     }
     bytes_buf_finish(&bytes);
     return ok;

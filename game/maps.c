@@ -168,3 +168,13 @@ const struct game_map *game_maps_for_race(const struct game_maps *maps, unsigned
 {
     return maps->maps[race % maps->count];
 }
+
+const struct game_map *game_maps_find(const struct game_maps *maps, const char *name)
+{
+    for (unsigned i = 0; i < maps->count; i++) {
+        if (strcmp(maps->maps[i]->name, name) == 0) {
+            return maps->maps[i];
+        }
+    }
+    return NULL;
+}

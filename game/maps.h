@@ -16,5 +16,7 @@ struct game_maps *game_maps_load(const struct game_sim *sim, const struct config
 void game_maps_destroy(struct game_maps *maps);
 // The map of the n-th race of a session.
 const struct game_map *game_maps_for_race(const struct game_maps *maps, unsigned race);
+// The map with this name; NULL when there is none.
+const struct game_map *game_maps_find(const struct game_maps *maps, const char *name);
 
 #endif
