@@ -25,7 +25,7 @@
 #define RACE_TRACK_COORDINATE_DM_MAX 32000
 #define RACE_TRACK_WIDTH_DM_MIN      60
 #define RACE_TRACK_WIDTH_DM_MAX      400
-#define RACE_TRACK_SEGMENT_DM_MIN    40 // a kart passes at most one and a half in a tick
+#define RACE_TRACK_SEGMENT_DM_MIN    40 // a kart passes less than two in a tick
 #define RACE_TRACK_SEGMENT_DM_MAX    500
 
 // In metres along the road.
