@@ -7,11 +7,13 @@ code, not even a msgpack library, so that the document and the bytes are held ag
 
 import json
 import os
+import re
 import struct
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 GOLDEN = os.path.join(HERE, "..", "golden", "wire.json")
+README = os.path.join(HERE, "..", "..", "net", "README.md")
 
 
 class Broken(Exception):
@@ -299,6 +301,14 @@ def check(vector):
         raise Broken("%d bytes of it are enough" % size)
 
 
+def example_bytes():
+    """The worked example of the document: the hex column of the lines under **Example**."""
+    with open(README, encoding="utf-8") as file:
+        section = file.read().split("**Example**")[1].split("##")[0]
+    columns = re.findall(r"^ {4,}((?:[0-9a-f]{2})+(?: (?:[0-9a-f]{2})+)*) {2,}\D", section, re.MULTILINE)
+    return "".join(columns).replace(" ", "")
+
+
 def main():
     with open(GOLDEN, encoding="utf-8") as file:
         golden = json.load(file)
@@ -315,6 +325,9 @@ def main():
         if name not in seen:
             print("no vector of %s" % name)
             failures += 1
+    if example_bytes() not in [vector["hex"] for vector in golden["vectors"]]:
+        print("the example of net/README.md is none of the vectors: %s" % example_bytes())
+        failures += 1
     print("%d vectors, %d failures" % (len(golden["vectors"]), failures))
     return failures > 0 or golden["protocol"] != 1
 
