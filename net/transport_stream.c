@@ -334,30 +334,34 @@ dial_endpoint(struct net_hub *hub, const struct net_transport *self, struct erro
     return endpoint;
 }
 
+static bool prepare_dial(struct net_stream_dial *dial, const struct net_stream_stack *stack,
+                         const struct url *url, struct error *error)
+{
+    dial->url = *url;
+    url_format(url, dial->url_text);
+    if (!stack->has_text && (url->path[0] != '\0' || url->query[0] != '\0')) {
+        return error_set(error, "%s: only ws:// and wss:// have a path", dial->url_text);
+    }
+    dial->address_count =
+        net_addr_resolve(url->host, url->port, dial->addresses, NET_STREAM_ADDRESSES_MAX, error);
+    return dial->address_count > 0 || error_prefix(error, "%s", dial->url_text);
+}
+
 struct net_link *net_stream_dial(struct net_hub *hub, const struct net_transport *self,
                                  const struct url *url, const struct net_link_handler *handler,
                                  void *user, struct error *error)
 {
-    struct net_stream_endpoint *endpoint = dial_endpoint(hub, self, error);
-    if (!endpoint) {
-        return NULL;
-    }
     struct net_stream_dial *dial = calloc(1, sizeof(*dial));
     if (!dial) {
         error_set(error, "out of memory");
         return NULL;
     }
-    dial->url = *url;
-    url_format(url, dial->url_text);
-    if (!endpoint->stack->has_text && (url->path[0] != '\0' || url->query[0] != '\0')) {
-        error_set(error, "%s: only ws:// and wss:// have a path", dial->url_text);
+    if (!prepare_dial(dial, find_stack(self->scheme), url, error)) {
         free(dial);
         return NULL;
     }
-    dial->address_count =
-        net_addr_resolve(url->host, url->port, dial->addresses, NET_STREAM_ADDRESSES_MAX, error);
-    if (dial->address_count == 0) {
-        error_prefix(error, "%s", dial->url_text);
+    struct net_stream_endpoint *endpoint = dial_endpoint(hub, self, error);
+    if (!endpoint) {
         free(dial);
         return NULL;
     }
