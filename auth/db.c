@@ -13,8 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "config/limits.h"
-
 // How long a statement waits for another process (the command line) to be done with the file.
 #define BUSY_MS 2000
 // A log that a burst has blown up shrinks to this when it is reset.
@@ -44,41 +42,26 @@ static bool open_failed(const struct auth_db *db, const char *path,
                          layout->title, path);
     }
     if (code == SQLITE_BUSY) {
-        return error_set(error, "%s %s is in use by another process", layout->title, path);
+        return error_set(
+            error, "%s %s is in use by another process: give each server a --data-dir of its own",
+            layout->title, path);
     }
     int number = sqlite3_system_errno(db->handle);
     return error_set(error, "%s %s: %s%s%s", layout->title, path, sqlite3_errmsg(db->handle),
                      number ? ": " : "", number ? strerror(number) : "");
 }
 
-// Makes the file, so that it and what SQLite puts beside it is its owner's alone, and makes sure
-// that its name survives a power cut: a durable file in a folder that was never synced can be gone.
+// Makes the file, so that it and what SQLite puts beside it are its owner's alone. SQLite syncs the
+// folder with the first thing it writes; without that a durable file could be gone with its name.
 static bool create_file(const char *path, const struct auth_db_layout *layout, struct error *error)
 {
-    char folder[LIMIT_PATH_BYTES];
-    const char *slash = strrchr(path, '/');
-    int length = !slash ? snprintf(folder, sizeof(folder), ".")
-                        : snprintf(folder, sizeof(folder), "%.*s",
-                                   slash == path ? 1 : (int)(slash - path), path);
-    if (length < 0 || (size_t)length >= sizeof(folder)) {
-        return error_set(error, "%s: the path is too long", layout->title);
-    }
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) {
         return error_set(error, "%s %s: cannot open or make it: %s", layout->title, path,
                          strerror(errno));
     }
     close(fd);
-    fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool ok = fd >= 0 && fsync(fd) == 0;
-    if (!ok) {
-        error_set(error, "%s %s: cannot sync the folder %s: %s", layout->title, path, folder,
-                  strerror(errno));
-    }
-    if (fd >= 0) {
-        close(fd);
-    }
-    return ok;
+    return true;
 }
 
 // The single value of a pragma or query as text; false when it cannot be had.

@@ -238,7 +238,6 @@ static void on_deadline(void *context)
         withdraw(slot);
         finish(slot, ENDING_DEADLINE, NULL);
     }
-    arm_timer(verify);
     promote(verify);
 }
 

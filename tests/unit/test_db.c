@@ -238,7 +238,7 @@ static void an_exclusive_file_is_refused_to_a_second_process(void **state)
     pid_t child = fork();
     if (child == 0) {
         struct auth_db *second = open_thing(fixture, &sole);
-        _exit(!second && strstr(fixture->error.text, "in use by another process") ? 0 : 1);
+        _exit(!second && strstr(fixture->error.text, "in use by another process: give") ? 0 : 1);
     }
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);

@@ -3,14 +3,18 @@
 
 #include "auth/outbox.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,6 +32,30 @@ struct fixture {
     bool ok;
     struct auth_outbox_row *row;
 };
+
+// In the place of libc's for SQLite too: counts what is synced, and fails when told to.
+static struct {
+    unsigned files;
+    unsigned folders;
+    bool fail;
+} syncs;
+
+int fsync(int fd)
+{
+    struct stat info;
+    bool folder = fstat(fd, &info) == 0 && S_ISDIR(info.st_mode);
+    *(folder ? &syncs.folders : &syncs.files) += 1;
+    if (syncs.fail) {
+        errno = EIO;
+        return -1;
+    }
+    return (int)syscall(SYS_fsync, fd);
+}
+
+int fdatasync(int fd)
+{
+    return fsync(fd);
+}
 
 static void open_outbox(struct fixture *fixture, const char *path)
 {
@@ -266,7 +294,56 @@ static void delivered_rows_beyond_the_newest_are_deleted(void **state)
     expect_counts(fixture, 1, AUTH_OUTBOX_DELIVERED_KEPT, 1);
 }
 
-// ---- a disk that is full
+// ---- a disk that fails
+
+static void every_yes_was_synced_to_the_disk_and_so_was_the_new_files_name(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_true(syncs.folders >= 1); // when it was made
+    syncs.files = 0;
+    for (unsigned i = 0; i < 5; i++) {
+        char key[16];
+        snprintf(key, sizeof(key), "race-%u", i);
+        assert_true(commit(fixture, key));
+        assert_true(syncs.files > i);
+    }
+}
+
+static void a_sync_that_fails_is_a_commit_that_fails(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_true(commit(fixture, "race-1"));
+    syncs.fail = true;
+    assert_false(commit(fixture, "race-2"));
+    syncs.fail = false;
+    expect_counts(fixture, 1, 0, 0);
+    // What the failed sync may have lost is written again, not taken for written.
+    assert_true(commit(fixture, "race-2"));
+    reopen(fixture);
+    expect_counts(fixture, 2, 0, 0);
+}
+
+static void a_result_that_fails_in_the_middle_leaves_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const subjects[] = {"P1", "P2", "P3"};
+    sqlite3 *handle;
+    close_outbox(fixture);
+    assert_int_equal(sqlite3_open(fixture->path, &handle), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(handle,
+                                  "CREATE TRIGGER fault BEFORE INSERT ON outbox WHEN new.subject ="
+                                  " 'P2' BEGIN SELECT RAISE(ABORT, 'fault'); END",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(handle);
+    open_outbox(fixture, fixture->path);
+    assert_false(commit_for(fixture, "race-1", subjects, 3));
+    expect_counts(fixture, 0, 0, 0);
+    assert_true(commit(fixture, "race-2"));
+    assert_string_equal(take(fixture)->key, "race-2");
+    reopen(fixture);
+    expect_counts(fixture, 1, 0, 0);
+}
 
 static void a_full_disk_refuses_and_keeps_nothing_half(void **state)
 {
@@ -439,6 +516,9 @@ int main(void)
         TEST(settling_twice_or_nothing_changes_nothing),
         TEST(all_is_there_after_a_restart),
         TEST(delivered_rows_beyond_the_newest_are_deleted),
+        TEST(every_yes_was_synced_to_the_disk_and_so_was_the_new_files_name),
+        TEST(a_sync_that_fails_is_a_commit_that_fails),
+        TEST(a_result_that_fails_in_the_middle_leaves_nothing),
         TEST(a_full_disk_refuses_and_keeps_nothing_half),
         TEST(a_full_queue_takes_nothing_and_calls_nobody),
         TEST(a_torn_log_costs_only_what_was_not_yet_acknowledged),
