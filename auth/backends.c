@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The registry: which implementation the setting `backend` means. To add a backend: one pair of
-// files, one row here, one choice in config/options.def, one fixture in tests/support/
-// backend_suite.h's manner.
+// files, one row here, one choice in config/options.def, one test that runs the suite of
+// tests/support/backend_suite.h.
 
 #include <assert.h>
 
