@@ -30,7 +30,7 @@ struct net_hub;
 
 struct net_client_host_options {
     struct loop *loop;   // NULL: the host makes its own on the monotonic clock
-    struct net_hub *hub; // NULL: its own; tests share the server's for memory:// and virtual time
+    struct net_hub *hub; // NULL: its own; given (with its loop): for own counters, or memory://
     bool insecure;       // accept any certificate; for development only
     const char *ca_file; // PEM with the accepted authorities; NULL: the system's
 };
@@ -40,7 +40,8 @@ struct net_client_host *net_client_host_create(const struct net_client_host_opti
                                                struct error *error) BASE_MUST_USE;
 // Disconnects what is left, without callbacks.
 void net_client_host_destroy(struct net_client_host *host);
-// Receives, calls callbacks, sends; waits at most timeout_ns for something to happen.
+// Sends, waits at most timeout_ns for something to happen, receives, calls callbacks, sends. Not
+// from inside a callback.
 void net_client_host_poll(struct net_client_host *host, uint64_t timeout_ns);
 uint64_t net_client_host_now_ns(const struct net_client_host *host);
 
@@ -76,7 +77,7 @@ struct net_client *net_client_connect(struct net_client_host *host, const char *
                                       const struct net_client_options *options,
                                       const struct net_client_callbacks *callbacks, void *user,
                                       struct error *error) BASE_MUST_USE;
-// Says goodbye; `closed` is not called, the client is gone.
+// Says goodbye; `closed` is not called, the client is gone. Fine inside any callback.
 void net_client_disconnect(struct net_client *client);
 // True once for each tick that needs an input now, with that tick; call until it returns false.
 // Always false outside a race. After a hitch, ticks that can no longer be in time are skipped.

@@ -403,6 +403,8 @@ static bool is_connect(const ENetHost *host)
 
 // ENet shows every datagram here first; 1 = it shall not see it. Who may not connect gets no
 // answer at all: his address is not proven yet, and silence cannot be turned against a third party.
+// Nobody sends from port 0 but a forger: answering there fails, and ENet gives up a round of
+// sending, to all peers, at the first failure.
 static int ENET_CALLBACK intercept(ENetHost *host, ENetEvent *event)
 {
     (void)event;
@@ -414,7 +416,7 @@ static int ENET_CALLBACK intercept(ENetHost *host, ENetEvent *event)
     const struct net_acceptor *acceptor = endpoint->acceptor;
     struct net_addr remote;
     addr_from_enet(&remote, &host->receivedAddress);
-    bool admitted = endpoint->accepting &&
+    bool admitted = endpoint->accepting && remote.port != 0 &&
                     (!acceptor->admit_address || acceptor->admit_address(acceptor->user, &remote));
     if (!admitted) {
         (*endpoint->traffic.dropped)++;

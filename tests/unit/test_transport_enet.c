@@ -406,6 +406,40 @@ static void a_refused_address_gets_no_answer_at_all(void **state)
     enet_host_destroy(stock.host);
 }
 
+// ENet's CONNECT from a source port that no socket can have, which needs a raw one.
+static void a_connect_from_port_0_is_dropped(void **state)
+{
+    struct fixture *fixture = *state;
+    int raw = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_UDP);
+    if (raw < 0) {
+        skip(); // not root
+    }
+    int catcher = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t at_size = sizeof(at);
+    assert_int_equal(bind(catcher, (struct sockaddr *)&at, sizeof(at)), 0);
+    assert_int_equal(getsockname(catcher, (struct sockaddr *)&at, &at_size), 0);
+
+    ENetAddress address = {.host = at.sin_addr.s_addr, .port = ntohs(at.sin_port)};
+    ENetHost *host = enet_host_create(NULL, 1, 2, 0, 0);
+    assert_non_null(enet_host_connect(host, &address, 2, 0));
+    enet_host_flush(host);
+    uint8_t datagram[8 + 512] = {0};
+    ssize_t size = recv(catcher, datagram + 8, sizeof(datagram) - 8, 0);
+    assert_in_range(size, 40, 100);
+    bytes_put_u16(datagram + 2, server_port(fixture));
+    bytes_put_u16(datagram + 4, (uint16_t)(size + 8)); // and no checksum
+    at.sin_port = 0;
+    assert_int_equal(sendto(raw, datagram, (size_t)size + 8, 0, (struct sockaddr *)&at, at_size),
+                     size + 8);
+    run_for_ms(fixture, 50);
+    assert_int_equal(dropped(fixture), 1);
+    connect_clients(fixture, 1); // and everybody else is served
+    enet_host_destroy(host);
+    close(catcher);
+    close(raw);
+}
+
 static void datagrams_of_all_kinds_of_junk_do_no_harm(void **state)
 {
     struct fixture *fixture = *state;
@@ -475,6 +509,7 @@ int main(void)
         ONE(a_stock_client_with_one_channel_gets_everything),
         ONE(a_half_open_peer_frees_its_slot_after_two_seconds),
         ONE(a_refused_address_gets_no_answer_at_all),
+        ONE(a_connect_from_port_0_is_dropped),
         ONE(datagrams_of_all_kinds_of_junk_do_no_harm),
         ONE(ipv6_and_names_without_ipv4_are_refused_with_advice),
         ONE(a_taken_port_is_said_so),
