@@ -176,8 +176,12 @@ static struct auth_backend *embedded_create(const struct auth_backend_env *env, 
         return NULL;
     }
     struct auth_db *db = auth_embedded_store_open(path, AUTH_DB_CREATE, error);
-    struct embedded *embedded = db ? calloc(1, sizeof(*embedded)) : NULL;
+    if (!db) {
+        return NULL;
+    }
+    struct embedded *embedded = calloc(1, sizeof(*embedded));
     if (!embedded) {
+        error_set(error, "embedded backend: out of memory");
         auth_db_close(db);
         return NULL;
     }

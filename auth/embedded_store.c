@@ -35,9 +35,8 @@ static const char *const statements[] = {
                          " AND json_extract(?1, '$.race_id') = ?2"
                          " AND json_type(?1, '$.standings') = 'array'",
     [SQL_ADD_RESULT] =
-        "INSERT INTO results(race_id, session, track, body) SELECT ?2, json_extract(?1, "
-        "'$.session'),"
-        " json_extract(?1, '$.track'), ?1 WHERE true"
+        "INSERT INTO results(race_id, session, track, body) SELECT ?2,"
+        " json_extract(?1, '$.session'), json_extract(?1, '$.track'), ?1 WHERE true"
         " ON CONFLICT(race_id) DO UPDATE SET deliveries = deliveries + 1 RETURNING deliveries",
     [SQL_ADD_STANDINGS] =
         "INSERT INTO standings(race_id, place, player_id, time_ms, dnf) SELECT ?2,"

@@ -234,15 +234,18 @@ bool auth_outbox_commit(struct auth_outbox *outbox, const char *race_id, struct 
 static struct auth_outbox_row *read_row(struct auth_db *db)
 {
     struct auth_outbox_row *row = calloc(1, sizeof(*row));
-    if (!row) {
+    const char *key = auth_db_text(db, SQL_TAKE, 1);
+    const char *subject = auth_db_text(db, SQL_TAKE, 2);
+    struct bytes_span body = auth_db_blob(db, SQL_TAKE, 4);
+    if (!row || !key || !subject) {
+        free(row);
         return NULL;
     }
-    struct bytes_span body = auth_db_blob(db, SQL_TAKE, 4);
     row->id = auth_db_int(db, SQL_TAKE, 0);
-    snprintf(row->key, sizeof(row->key), "%s", auth_db_text(db, SQL_TAKE, 1));
-    snprintf(row->subject, sizeof(row->subject), "%s", auth_db_text(db, SQL_TAKE, 2));
+    snprintf(row->key, sizeof(row->key), "%s", key);
+    snprintf(row->subject, sizeof(row->subject), "%s", subject);
     row->attempt = (unsigned)auth_db_int(db, SQL_TAKE, 3);
-    bytes_buf_init(&row->body, body.size);
+    bytes_buf_init(&row->body, body.size + 1);
     if (!bytes_buf_append(&row->body, body)) {
         auth_outbox_row_destroy(row);
         return NULL;
