@@ -16,6 +16,7 @@
 #include "config/base/log.h"
 #include "config/limits.h"
 #include "config/secret.h"
+#include "config/url.h"
 
 #define CONFIG_LIST_ITEM_BYTES 1024
 
@@ -80,6 +81,12 @@ bool config_choice_is(const char *name, int value, const char *choice);
 // Checks that span settings (snapshot rate above tick rate, min above max players, duplicate
 // listeners, plaintext off loopback, server token outside --dev ...); adds to *errors.
 bool config_check(const struct config *config, struct error_list *errors) BASE_MUST_USE;
+
+// Whether the backend may be spoken to at `text`: http or https without a query, and http only on
+// this machine or with --allow-plaintext-backend. False with one line in *error that begins with
+// the setting's name.
+bool config_backend_url(const struct config *config, const char *setting, const char *text,
+                        struct url *url, struct error *error) BASE_MUST_USE;
 
 // Every setting with type, default, range and environment name.
 void config_print_help(FILE *out);

@@ -117,6 +117,44 @@ static void check_websocket_path(const struct config *config, struct error_list 
     }
 }
 
+bool config_backend_url(const struct config *config, const char *setting, const char *text,
+                        struct url *url, struct error *error)
+{
+    if (!url_parse(text, url, error)) {
+        error_prefix(error, "--%s", setting);
+        return false;
+    }
+    bool plain = strcmp(url->scheme, "http") == 0;
+    if ((!plain && strcmp(url->scheme, "https") != 0) || url->query[0]) {
+        return error_set(error, "--%s=%.200s: must be https://host[:port][/path] without a query",
+                         setting, text);
+    }
+    if (plain && !url_host_is_loopback(url) && !config->allow_plaintext_backend) {
+        return error_set(error,
+                         "--%s=%.200s: would send the server token where anybody on the way can "
+                         "read it; use https://, or say --allow-plaintext-backend",
+                         setting, text);
+    }
+    return true;
+}
+
+static void check_backend(const struct config *config, struct error_list *errors)
+{
+    struct url url;
+    struct error error;
+    bool is_http = config_choice_is("backend", config->backend, "http");
+    if (is_http && !config->backend_url[0]) {
+        error_list_add(errors, "--backend-url: the http backend needs it");
+    }
+    if (config->backend_url[0] &&
+        !config_backend_url(config, "backend-url", config->backend_url, &url, &error)) {
+        error_list_add(errors, "%s", error.text);
+    }
+    if (config->backend_key[0] && !config->backend_cert[0]) {
+        error_list_add(errors, "--backend-key: useless without --backend-cert");
+    }
+}
+
 bool config_check(const struct config *config, struct error_list *errors)
 {
     unsigned errors_before = errors->count;
@@ -128,6 +166,7 @@ bool config_check(const struct config *config, struct error_list *errors)
     check_listeners(config, errors);
     check_admin(config, errors);
     check_websocket_path(config, errors);
+    check_backend(config, errors);
     if (config->tls_key[0] && !config->tls_cert[0]) {
         error_list_add(errors, "--tls-key: useless without --tls-cert");
     }

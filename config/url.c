@@ -318,7 +318,8 @@ uint16_t url_default_port(const char *scheme)
     static const struct {
         const char *scheme;
         uint16_t port;
-    } ports[] = {{"udp", 7777}, {"tcp", 7778}, {"tls", 7779}, {"ws", 9090}, {"wss", 9091}};
+    } ports[] = {{"udp", 7777}, {"tcp", 7778}, {"tls", 7779}, {"ws", 9090},
+                 {"wss", 9091}, {"http", 80},  {"https", 443}};
     for (size_t i = 0; i < BASE_COUNT(ports); i++) {
         if (strcmp(ports[i].scheme, scheme) == 0) {
             return ports[i].port;
