@@ -78,6 +78,31 @@ static void few_inputs_are_late_on_a_usual_network(void **state)
     scenario_destroy(scenario);
 }
 
+// The machine stands still now and then: missed ticks are caught up with, what is beyond the cap is
+// given up and counted, and nobody's picture of the race breaks.
+static void a_server_that_hangs_now_and_then_goes_on(void **state)
+{
+    (void)state;
+    static const unsigned hangs_ms[] = {20, 50, 100, 400, 3000};
+    struct scenario *scenario = scenario_create(NULL);
+    for (unsigned i = 0; i < PLAYERS; i++) {
+        scenario_join(scenario);
+    }
+    scenario_wait(scenario, scenario_is_racing, scenario->players[0], 10000);
+    for (size_t i = 0; i < BASE_COUNT(hangs_ms); i++) {
+        scenario_run_ms(scenario, 1500);
+        scenario->clock.virtual_now_ns += hangs_ms[i] * CLOCK_NS_PER_MS;
+    }
+    // 5 ticks (83 ms) are caught up with; the rest of 100, 400 and 3000 ms is not.
+    scenario_run_ms(scenario, 100);
+    uint64_t skipped = scenario_count(scenario, "paddock_ticks_skipped", NULL, NULL);
+    assert_in_range(skipped, (17 + 317 + 2917) * 60 / 1000 - 6, (17 + 317 + 2917) * 60 / 1000 + 6);
+    scenario_wait(scenario, scenario_all_have_final_results, scenario, RACE_LIMIT_MS);
+    everybody_has_finished(scenario);
+    assert_int_equal(scenario_count(scenario, "paddock_ticks_skipped", NULL, NULL), skipped);
+    scenario_destroy(scenario);
+}
+
 static bool same_race(const struct scenario *a, const struct scenario *b)
 {
     return bytes_equal(bytes_buf_span(&a->replays[0]), bytes_buf_span(&b->replays[0]));
@@ -111,6 +136,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(races_finish_on_bad_networks),
         cmocka_unit_test(few_inputs_are_late_on_a_usual_network),
+        cmocka_unit_test(a_server_that_hangs_now_and_then_goes_on),
         cmocka_unit_test(a_seed_repeats_the_race_to_the_byte),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

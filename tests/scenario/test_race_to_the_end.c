@@ -132,11 +132,37 @@ static void nothing_is_lost_on_a_perfect_network(void **state)
     scenario_destroy(scenario);
 }
 
+// The largest session there is.
+static void a_full_grid_of_64_finishes(void **state)
+{
+    (void)state;
+    static const char *const settings[] = {"players-per-session=64", "max-sessions=1",
+                                           "connects-per-second=0", NULL};
+    const struct scenario_options options = {.settings = settings};
+    struct scenario *scenario = scenario_create(&options);
+    for (unsigned i = 0; i < LIMIT_PLAYERS_PER_SESSION; i++) {
+        scenario_join(scenario);
+        scenario_run_ms(scenario, 10);
+    }
+    assert_int_equal(scenario_session(scenario)->phase, NET_PHASE_COUNTDOWN); // full: at once
+    scenario_wait(scenario, scenario_all_have_final_results, scenario, RACE_LIMIT_MS);
+    scenario_run_ms(scenario, 1000);
+    for (unsigned i = 0; i < LIMIT_PLAYERS_PER_SESSION; i++) {
+        const struct scenario_player *player = scenario->players[i];
+        assert_int_equal(player->results_final, 1);
+        assert_int_equal(player->result.count, LIMIT_PLAYERS_PER_SESSION);
+        assert_int_equal(player->result.entries[i].place, i + 1);
+    }
+    assert_int_equal(auth_fake_counts(game_server_backend(scenario->server)).report_calls, 1);
+    scenario_destroy(scenario);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everybody_finishes_and_the_backend_hears_of_it_once),
         cmocka_unit_test(nothing_is_lost_on_a_perfect_network),
+        cmocka_unit_test(a_full_grid_of_64_finishes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -252,6 +252,40 @@ static void coming_back_starts_without_baselines_and_old_inputs(void **state)
     assert_int_equal(back->snapshot.baseline_tick, 0);
 }
 
+// A newer connection of the player takes the seat without a drop before it: what the older one has
+// sent ahead is not for the newer one to answer for.
+static void taking_over_forgets_inputs_that_were_sent_ahead(void **state)
+{
+    struct fixture *fixture = *state;
+    go_to(fixture, NET_PHASE_RACING);
+    uint8_t adds[60];
+    memset(adds, DUEL_ADD_MAX, sizeof(adds));
+    const struct net_msg_input input = {.first_tick = fixture->rig.tick + 1,
+                                        .inputs = bytes_of(adds, sizeof(adds))};
+    game_session_input(fixture->session, 0, &input);
+    game_session_resume(fixture->session, 0, session_rig_dial(&fixture->rig)->conn);
+    session_rig_step(&fixture->rig, 60);
+    int32_t values[2 * DUEL_VALUES];
+    duel_sim.view(fixture->session->state, values);
+    assert_int_equal(values[DUEL_VALUE_COUNT], 0);
+}
+
+static void a_dropped_player_lets_go_of_everything(void **state)
+{
+    struct fixture *fixture = *state;
+    go_to(fixture, NET_PHASE_RACING);
+    const uint8_t add = 1;
+    const struct net_msg_input input = {.first_tick = fixture->rig.tick + 1,
+                                        .inputs = bytes_of(&add, 1)};
+    game_session_input(fixture->session, 0, &input);
+    session_rig_step(&fixture->rig, 3); // the input and two repetitions
+    game_session_drop(fixture->session, 0, fixture->a->conn);
+    session_rig_step(&fixture->rig, 30);
+    int32_t values[2 * DUEL_VALUES];
+    duel_sim.view(fixture->session->state, values);
+    assert_int_equal(values[DUEL_VALUE_COUNT], 3);
+}
+
 static void the_grace_time_ends_on_its_tick(void **state)
 {
     struct fixture *fixture = *state;
@@ -419,6 +453,9 @@ static void the_next_race_is_another_one(void **state)
     char first[GAME_UUID_BYTES];
     memcpy(first, fixture->session->race_id, sizeof(first));
     uint64_t seed = fixture->session->setup.seed;
+    const struct net_msg_input acknowledgement = {.ack_tick = fixture->rig.tick};
+    game_session_input(fixture->session, 0, &acknowledgement);
+    assert_true(fixture->session->seats[0].ack_tick > 0);
     go_to(fixture, NET_PHASE_LOBBY);
     assert_int_equal(fixture->session->seats[0].entity, GAME_NO_ENTITY);
     go_to(fixture, NET_PHASE_COUNTDOWN);
@@ -456,6 +493,8 @@ int main(void)
         TEST(the_end_of_an_older_connection_is_no_drop),
         cmocka_unit_test(leaving_retires_the_kart_only_in_a_race_under_way),
         TEST(coming_back_starts_without_baselines_and_old_inputs),
+        TEST(taking_over_forgets_inputs_that_were_sent_ahead),
+        TEST(a_dropped_player_lets_go_of_everything),
         TEST(the_grace_time_ends_on_its_tick),
         TEST(closing_says_why_and_frees_every_seat),
         TEST(map_data_is_sent_once_with_the_countdown),
