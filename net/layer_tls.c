@@ -24,7 +24,8 @@ struct layer_tls {
     struct net_layer base;
     gnutls_session_t session;
     struct net_tls_credentials *credentials;
-    struct bytes_span input; // what GnuTLS may pull now
+    struct bytes_span fed;   // what is being fed
+    struct bytes_span input; // what of it GnuTLS has not pulled yet
     bool starved;            // it has pulled in vain
     bool heard;              // a first byte has come
     bool failed;             // the handshake or a record: the session is not called any more
@@ -84,6 +85,21 @@ static uint16_t fail_verification(struct layer_tls *tls)
     return code;
 }
 
+// OpenSSL's clients send alerts about our certificate unencrypted even in TLS 1.3, which GnuTLS
+// takes for a record that it cannot decrypt. The name is only for the log.
+static const char *find_plain_alert(struct bytes_span records)
+{
+    while (records.size >= 7) {
+        size_t size = 5u + bytes_get_u16(records.data + 3);
+        if (records.data[0] == 21 && size == 7) {
+            return gnutls_alert_get_name((gnutls_alert_description_t)records.data[6]);
+        }
+        size = size < records.size ? size : records.size;
+        records = bytes_of(records.data + size, records.size - size);
+    }
+    return NULL;
+}
+
 static uint16_t fail_handshake(struct layer_tls *tls, int status)
 {
     const char *alert = NULL;
@@ -92,6 +108,7 @@ static uint16_t fail_handshake(struct layer_tls *tls, int status)
     if (status == GNUTLS_E_FATAL_ALERT_RECEIVED) {
         alert = gnutls_alert_get_name(gnutls_alert_get(tls->session));
     } else {
+        alert = status == GNUTLS_E_DECRYPTION_FAILED ? find_plain_alert(tls->fed) : NULL;
         gnutls_alert_send_appropriate(tls->session, status); // else the peer waits for more
     }
     if (tls->base.env->is_server) {
@@ -198,6 +215,7 @@ static uint16_t tls_feed(struct net_layer *layer, struct bytes_span bytes)
         return answer_plain_http(tls);
     }
     tls->heard = true;
+    tls->fed = bytes;
     tls->input = bytes;
     if (!layer->is_up) {
         code = shake_hands(tls);
@@ -206,7 +224,7 @@ static uint16_t tls_feed(struct net_layer *layer, struct bytes_span bytes)
         code = open_records(tls);
     }
     // After a failure what is left means nothing; else GnuTLS has pulled it all.
-    tls->input = bytes_of(NULL, 0);
+    tls->fed = tls->input = bytes_of(NULL, 0);
     return code;
 }
 
