@@ -1,0 +1,172 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Clients that nobody here wrote, against the real server: python3-websockets over ws and wss, plain HTTP without an
+upgrade, OpenSSL's s_client for what TLS may and may not be."""
+
+import asyncio
+import http.client
+import os
+import socket
+import ssl
+import subprocess
+import sys
+import unittest
+
+import websockets
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from paddock import ENVIRONMENT, HELLO, PING, PONG, WELCOME, TestCase, pack, unpack  # noqa: E402
+
+PROTOCOL = "paddock.v1"
+
+
+def untrusting():
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+class WebSockets(TestCase):
+    def setUp(self):
+        self.server = self.serve(listen=("ws", "wss"))
+
+    def connect(self, scheme="ws", path="/websocket", **options):
+        options.setdefault("subprotocols", [PROTOCOL])
+        if scheme == "wss":
+            options["ssl"] = untrusting()
+        return websockets.connect(self.server.url(scheme) + path, **options)
+
+    def run_async(self, coroutine):
+        return asyncio.run(asyncio.wait_for(coroutine, 30))
+
+    def test_a_player_is_welcomed_over_ws_and_wss(self):
+        async def play(scheme):
+            async with self.connect(scheme) as peer:
+                self.assertEqual(peer.subprotocol, PROTOCOL)
+                self.assertNotIn("Sec-WebSocket-Extensions", peer.response_headers)
+                await peer.send(pack([HELLO, 1, self.server.token("Anna").encode(), "", "interop"]))
+                message = unpack(await peer.recv())
+                while message[0] != WELCOME:
+                    message = unpack(await peer.recv())
+                await peer.send(pack([PING, 7]))
+                while message[0] != PONG:
+                    message = unpack(await peer.recv())
+                self.assertEqual(message[1], 7)
+        for scheme in ("ws", "wss"):
+            self.run_async(play(scheme))
+
+    def test_a_fragmented_hello_is_one_message(self):
+        async def play():
+            hello = pack([HELLO, 1, self.server.token("Anna").encode(), "", "interop"])
+            async with self.connect() as peer:
+                await peer.send([hello[:1], hello[1:60], hello[60:]])
+                self.assertEqual(unpack(await peer.recv())[0], WELCOME)
+        self.run_async(play())
+
+    def test_a_forged_token_is_closed_with_code_and_reason(self):
+        async def play(scheme):
+            async with self.connect(scheme) as peer:
+                await peer.send(pack([HELLO, 1, b'{"unisavePlayerId":"A","fusionPlayerToken":"x"}', "", ""]))
+                await peer.wait_closed()
+                return peer.close_code, peer.close_reason
+        for scheme in ("ws", "wss"):
+            self.assertEqual(self.run_async(play(scheme)), (4003, "connection token is not valid"))
+
+    def test_text_is_echoed_and_a_close_is_answered(self):
+        async def play():
+            async with self.connect(subprotocols=None) as peer:
+                self.assertIsNone(peer.subprotocol)
+                await peer.send("WebSocket Test é")
+                self.assertEqual(await peer.recv(), "WebSocket Test é")
+                await asyncio.wait_for(await peer.ping(b"data"), 5)
+                await peer.close(1000, "bye")
+                return peer.close_code
+        self.assertEqual(self.run_async(play()), 1000)
+
+    def test_a_message_over_the_limit_is_1009(self):
+        async def play():
+            async with self.connect() as peer:
+                await peer.send(bytes(16385))
+                await peer.wait_closed()
+                return peer.close_code
+        self.assertEqual(self.run_async(play()), 1009)
+
+    def test_other_paths_and_subprotocols_are_refused(self):
+        async def status(**options):
+            try:
+                async with self.connect(**options):
+                    return 101
+            except websockets.exceptions.InvalidStatusCode as error:
+                return error.status_code
+        self.assertEqual(self.run_async(status(path="/websocket2")), 404)
+        self.assertEqual(self.run_async(status(path="/websocket/")), 404)
+        self.assertEqual(self.run_async(status(subprotocols=["GBinaryV18"])), 400)
+        self.assertEqual(self.run_async(status(subprotocols=["foo", PROTOCOL])), 101)
+        self.assertEqual(self.run_async(status(path="/websocket?a=b")), 101)
+        event = self.server.wait_event("subprotocol_unknown")
+        self.assertEqual(event["text"], "Subprotocol GBinaryV18 is unknown")
+
+    def test_plain_http_is_told_what_to_do(self):
+        where = self.server.url("ws").split("//")[1]
+        secure = self.server.url("wss").split("//")[1]
+        connections = {
+            "ws": lambda: http.client.HTTPConnection(where, timeout=30),
+            "http on wss": lambda: http.client.HTTPConnection(secure, timeout=30),
+            "wss": lambda: http.client.HTTPSConnection(secure, timeout=30, context=untrusting()),
+        }
+        for port, method, path, status, part in (
+                ("ws", "GET", "/", 426, "/websocket"),
+                ("ws", "GET", "/websocket", 426, "'Upgrade: websocket'"),
+                ("ws", "POST", "/websocket", 405, "GET"),
+                ("wss", "GET", "/", 426, "/websocket"),
+                ("wss", "GET", "/favicon.ico", 404, "/websocket"),
+                ("http on wss", "GET", "/", 400, "wss://")):
+            connection = connections[port]()
+            connection.request(method, path)
+            answer = connection.getresponse()
+            self.assertEqual(answer.status, status, (port, path))
+            self.assertIn(part, answer.read().decode())
+            connection.close()
+
+
+class Tls(TestCase):
+    def setUp(self):
+        self.server = self.serve(listen=("wss", "tls"))
+
+    def handshake(self, scheme, *options):
+        where = self.server.url(scheme).split("//")[1]
+        # Debian's OpenSSL offers nothing under TLS 1.2 unless asked to.
+        done = subprocess.run(["openssl", "s_client", "-connect", where, "-cipher", "ALL:@SECLEVEL=0", *options],
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=30, env=ENVIRONMENT)
+        return (done.stdout + done.stderr).decode(errors="replace")
+
+    def test_only_tls_1_2_and_1_3_are_spoken(self):
+        self.assertIn("TLSv1.3, Cipher is TLS_", self.handshake("wss", "-tls1_3"))
+        self.assertIn("TLSv1.2, Cipher is ECDHE-ECDSA-AES128-GCM-SHA256", self.handshake("wss", "-tls1_2"))
+        for version in ("-tls1_1", "-tls1"):
+            self.assertIn("alert protocol version", self.handshake("wss", version))
+
+    def test_alpn_is_http_1_1_and_only_where_there_is_http(self):
+        self.assertIn("ALPN protocol: http/1.1", self.handshake("wss", "-alpn", "h2,http/1.1"))
+        self.assertIn("no application protocol", self.handshake("wss", "-alpn", "h2"))
+        self.assertIn("No ALPN negotiated", self.handshake("tls"))
+
+    def test_the_dev_certificate_is_for_this_machine(self):
+        output = self.handshake("tls", "-verify_hostname", "localhost", "-verify_ip", "127.0.0.1")
+        self.assertIn("Verify return code: 18 (self-signed certificate)", output)
+
+    def test_a_failed_handshake_is_one_line_with_the_alert(self):
+        host, port = self.server.url("tls").split("//")[1].split(":")
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            context = ssl.create_default_context()
+            context.maximum_version = version
+            with socket.create_connection((host, int(port))) as plain:
+                with self.assertRaises(ssl.SSLCertVerificationError):
+                    context.wrap_socket(plain, server_hostname="localhost")
+        self.server.wait_event("tls_handshake_failed", error="GNUTLS_E_FATAL_ALERT_RECEIVED", alert="CA is unknown")
+        self.server.wait_event("tls_handshake_failed", error="GNUTLS_E_DECRYPTION_FAILED", alert="CA is unknown")
+
+
+if __name__ == "__main__":
+    unittest.main()
