@@ -329,6 +329,27 @@ static void map_data_is_sent_once_with_the_countdown(void **state)
     assert_int_equal(fixture->a->map_data_size, 0);
 }
 
+static void phases_end_on_the_tick_that_was_announced(void **state)
+{
+    struct fixture *fixture = *state;
+    static const enum net_phase timed[] = {NET_PHASE_LOBBY, NET_PHASE_COUNTDOWN,
+                                           NET_PHASE_FINISHED};
+    for (size_t i = 0; i < BASE_COUNT(timed); i++) {
+        go_to(fixture, timed[i]);
+        session_rig_step(&fixture->rig, 1); // the lobby's time begins with the second player
+        session_rig_run_ms(&fixture->rig, 1);
+        uint32_t ends_tick = fixture->a->phase.ends_tick;
+        assert_int_equal(fixture->a->phase.phase, timed[i]);
+        assert_int_equal(ends_tick - fixture->a->phase.tick, RATE);
+        session_rig_step(&fixture->rig, ends_tick - 1 - fixture->rig.tick);
+        assert_int_equal(fixture->session->phase, timed[i]);
+        session_rig_step(&fixture->rig, 1);
+        assert_int_not_equal(fixture->session->phase, timed[i]);
+        session_rig_run_ms(&fixture->rig, 1);
+        assert_int_equal(fixture->a->phase.tick, ends_tick);
+    }
+}
+
 static void snapshots_come_at_their_rate_from_the_countdown_on(void **state)
 {
     struct fixture *fixture = *state;
@@ -498,6 +519,7 @@ int main(void)
         TEST(the_grace_time_ends_on_its_tick),
         TEST(closing_says_why_and_frees_every_seat),
         TEST(map_data_is_sent_once_with_the_countdown),
+        TEST(phases_end_on_the_tick_that_was_announced),
         TEST(snapshots_come_at_their_rate_from_the_countdown_on),
         TEST(a_late_wake_up_skips_no_snapshot),
         TEST(an_acknowledged_snapshot_becomes_the_baseline),
