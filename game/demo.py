@@ -21,6 +21,7 @@ TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
 NAMES = ("ada", "brendan", "chen", "dennis", "edsger", "frances", "grace", "hedy", "ivan", "joan",
          "ken", "lynn", "margaret", "niklaus", "oluwa")
 SESSION = "demo"
+CERTIFICATE = "dev-certificate.pem"  # which --dev makes and puts beside the databases
 FORGED = {"unisavePlayerId": "mallory", "fusionPlayerToken": "Zm9yZ2VkIGJ5IG1hbGxvcnk="}
 CODE_AUTH_DENIED = 4003 # net/close_codes.def
 START_SECONDS = 10
@@ -129,7 +130,7 @@ def run_bots(processes, server, name, urls, tokens, expected):
     with open(log_path, "wb") as log:
         bots = processes.start(
             [os.path.join(BUILD, "tests", "paddock-bots"), *[f"--url={url}" for url in urls],
-             "--insecure", f"--session={SESSION}", f"--count={len(tokens)}",
+             f"--ca={os.path.join(server.folder, CERTIFICATE)}", f"--session={SESSION}", f"--count={len(tokens)}",
              f"--tokens={token_file}", "--races=1", f"--duration={RACE_SECONDS}",
              *[f"--expect={condition}" for condition in expected]], stdout=log, stderr=log)
     try:
@@ -262,8 +263,8 @@ def serve(processes, folder):
     print("more players")
     print(f"  {os.path.relpath(BUILD)}/paddock token PLAYER_ID --data-dir {folder}")
     print("four bots")
-    print(f"  {os.path.relpath(BUILD)}/tests/paddock-bots --url {urls['wss']} --insecure --count 4 "
-          f"--tokens {bot_tokens} --races 1")
+    print(f"  {os.path.relpath(BUILD)}/tests/paddock-bots --url {urls['wss']} "
+          f"--ca {os.path.join(folder, CERTIFICATE)} --count 4 --tokens {bot_tokens} --races 1")
     print("what the backend stored")
     print(f"  {os.path.relpath(BUILD)}/paddock results --data-dir {folder}")
     print("Ctrl-C ends it", flush=True)

@@ -244,15 +244,30 @@ static bool needs_certificate(const struct config *config)
     return false;
 }
 
+// The one that --dev makes lives as long as the process; its public half is put beside the
+// databases, so that clients can trust it instead of trusting anybody.
+static bool open_certificate(struct game_server *server, struct error *error)
+{
+    const struct config *config = server->env.config;
+    char path[LIMIT_PATH_BYTES];
+    server->tls = net_tls_server_create(config, error);
+    server->hub.tls = server->tls;
+    if (!server->tls || config->tls_cert[0]) {
+        return server->tls != NULL;
+    }
+    if (!config_data_path(config, "", "dev-certificate.pem", path, error) ||
+        !net_tls_server_write_certificate(server->tls, path, error)) {
+        return false;
+    }
+    log_event(LOG_INFO, "dev_certificate", LOG_S("path", path));
+    return true;
+}
+
 static bool open_listeners(struct game_server *server, struct error *error)
 {
     const struct config *config = server->env.config;
-    if (needs_certificate(config)) {
-        server->tls = net_tls_server_create(config, error);
-        server->hub.tls = server->tls;
-        if (!server->tls) {
-            return false;
-        }
+    if (needs_certificate(config) && !open_certificate(server, error)) {
+        return false;
     }
     for (unsigned i = 0; i < config->listen.count; i++) {
         if (!net_hub_listen(&server->hub, config->listen.items[i],
