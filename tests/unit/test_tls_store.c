@@ -24,7 +24,7 @@ static FILE *log_file;
 
 static const char *path_of(const char *name)
 {
-    static char paths[4][256];
+    static char paths[4][320];
     static unsigned next;
     char *path = paths[next++ % 4];
     snprintf(path, sizeof(paths[0]), "%s/%s", folder, name);
