@@ -14,6 +14,14 @@ void auth_crypto_sha256(struct bytes_span span, uint8_t digest[AUTH_CRYPTO_SHA25
     assert(status == 0); // SHA-256 is always there
 }
 
+void auth_crypto_hmac_sha256(struct bytes_span key, struct bytes_span span,
+                             uint8_t digest[AUTH_CRYPTO_SHA256_BYTES])
+{
+    int status =
+        gnutls_hmac_fast(GNUTLS_MAC_SHA256, key.data, key.size, span.data, span.size, digest);
+    assert(status == 0);
+}
+
 bool auth_crypto_equal(const void *a, const void *b, size_t size)
 {
     return gnutls_memcmp(a, b, size) == 0;

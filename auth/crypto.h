@@ -11,6 +11,8 @@
 #define AUTH_CRYPTO_SHA256_BYTES 32
 
 void auth_crypto_sha256(struct bytes_span span, uint8_t digest[AUTH_CRYPTO_SHA256_BYTES]);
+void auth_crypto_hmac_sha256(struct bytes_span key, struct bytes_span span,
+                             uint8_t digest[AUTH_CRYPTO_SHA256_BYTES]);
 // In a time that does not depend on where the two differ.
 bool auth_crypto_equal(const void *a, const void *b, size_t size) BASE_MUST_USE;
 // Fit for secrets. False when the kernel gives none.
