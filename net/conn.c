@@ -107,6 +107,7 @@ static void end(struct conn *conn, uint16_t code, bool by_us)
     struct net_link *link = conn->link;
     conn->link = NULL;
     conn->ending = true;
+    conn->info.ended_by_us = by_us;
     loop_timer_cancel(conns->hub->loop, &conn->hello_timer);
     net_addr_limit_close(conns->addr_limit, &conn->info.remote);
     conns->count--;
@@ -267,6 +268,7 @@ static uint16_t accept_link(void *user, struct net_link *link)
     conn->info = (struct net_conn_info){
         .transport = link->transport,
         .remote = link->remote,
+        .local = link->local,
         .confidential = link->confidential,
         .state = NET_STATE_HELLO,
         .opened_ns = now_ns(conns),

@@ -41,8 +41,10 @@ struct net_conn_events {
 struct net_conn_info {
     const char *transport;
     struct net_addr remote;
+    struct net_addr local;
     bool confidential;
-    unsigned state; // enum net_msg_states
+    bool ended_by_us; // during closed(): we told the peer the code
+    unsigned state;   // enum net_msg_states
     uint64_t opened_ns;
 };
 
