@@ -175,6 +175,12 @@ unsigned game_session_seat(struct game_session *session, struct net_conn_id conn
     return slot;
 }
 
+void game_session_make_spectator(struct game_session *session, unsigned slot)
+{
+    assert(session->seats[slot].taken);
+    session->seats[slot].spectator = true;
+}
+
 void game_session_resume(struct game_session *session, unsigned slot, struct net_conn_id conn)
 {
     struct game_seat *seat = &session->seats[slot];

@@ -50,6 +50,7 @@ struct game_session_env {
 
 struct game_seat {
     bool taken;
+    bool spectator;
     struct net_conn_id conn; // NET_CONN_NONE: dropped, the seat is kept until grace_tick
     uint32_t grace_tick;
     uint32_t entity; // in the present race, GAME_NO_ENTITY: waits for the next one
@@ -114,6 +115,8 @@ uint64_t game_session_hash_player(const char *player_id);
 // the others the new roster.
 unsigned game_session_seat(struct game_session *session, struct net_conn_id conn,
                            const char *player_id, const char *display_name);
+// He watches: from the next race on he has no kart, and nobody's race waits for him.
+void game_session_make_spectator(struct game_session *session, unsigned slot);
 // Gives a kept or taken-over seat to a new connection of the same player.
 void game_session_resume(struct game_session *session, unsigned slot, struct net_conn_id conn);
 // The connection is gone: during a race the seat waits for him, otherwise it is free.

@@ -38,7 +38,7 @@ static void take_part(struct game_session *session)
     for (unsigned i = 0; i < session->seat_count; i++) {
         struct game_seat *seat = &session->seats[i];
         seat->entity = GAME_NO_ENTITY;
-        if (seat->taken) {
+        if (seat->taken && !seat->spectator) {
             struct game_participant *participant = &session->participants[entities];
             participant->slot = i;
             memcpy(participant->player_id, seat->player_id, sizeof(participant->player_id));
@@ -66,17 +66,26 @@ static void begin_countdown(struct game_session *session)
     game_session_begin_phase(session, NET_PHASE_COUNTDOWN, env->config->countdown_ms);
 }
 
+static unsigned connected_racers(const struct game_session *session)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < session->seat_count; i++) {
+        const struct game_seat *seat = &session->seats[i];
+        count += seat->taken && seat->conn.generation != 0 && !seat->spectator;
+    }
+    return count;
+}
+
 static void step_lobby(struct game_session *session)
 {
     const struct config *config = session->env->config;
-    unsigned connected = game_session_connected(session);
-    if (connected < (unsigned)config->min_players) {
+    if (connected_racers(session) < (unsigned)config->min_players) {
         if (session->phase_ends_tick != 0) {
             game_session_begin_phase(session, NET_PHASE_LOBBY, 0);
         }
         return;
     }
-    bool full = connected == session->seat_count;
+    bool full = game_session_connected(session) == session->seat_count;
     if (session->phase_ends_tick == 0 && !full && config->lobby_ms > 0) {
         game_session_begin_phase(session, NET_PHASE_LOBBY, config->lobby_ms);
     } else if (full || session->tick >= session->phase_ends_tick) {

@@ -117,6 +117,21 @@ static void whoever_the_backend_gives_no_name_is_called_by_his_seat(void **state
     assert_string_equal(peer->roster_names[2], "Zo\xc3\xab \"the\" Fast");
 }
 
+static void a_spectator_has_no_kart_and_no_race_waits_for_him_or_starts_for_him(void **state)
+{
+    struct fixture *fixture = *state;
+    game_session_make_spectator(fixture->session, 1);
+    session_rig_step(&fixture->rig, 3 * RATE); // one racer is too few
+    assert_int_equal(fixture->session->phase, NET_PHASE_LOBBY);
+    assert_int_equal(fixture->session->phase_ends_tick, 0);
+    session_rig_sit(&fixture->rig, fixture->session, "C");
+    go_to(fixture, NET_PHASE_RACING);
+    assert_int_equal(fixture->session->setup.entities, 2);
+    assert_int_equal(fixture->session->seats[1].entity, GAME_NO_ENTITY);
+    assert_int_equal(fixture->session->seats[2].entity, 1);
+    assert_true(fixture->b->count[NET_MSG_SNAPSHOT] > 0); // he sees it
+}
+
 static void room_counts_seats_and_promises(void **state)
 {
     struct fixture *fixture = *state;
@@ -508,6 +523,7 @@ int main(void)
         TEST(a_seat_is_greeted_with_welcome_phase_and_roster_in_that_order),
         TEST(whoever_the_backend_gives_no_name_is_called_by_his_seat),
         TEST(room_counts_seats_and_promises),
+        TEST(a_spectator_has_no_kart_and_no_race_waits_for_him_or_starts_for_him),
         TEST(players_are_found_by_their_whole_id),
         cmocka_unit_test(a_drop_keeps_the_seat_only_in_a_race_under_way),
         TEST(a_late_comer_who_drops_in_a_race_keeps_nothing),
