@@ -26,18 +26,44 @@ enum auth_delivery {
     AUTH_RETRY,     // not now
 };
 
-// What the backend says about a valid player beyond "yes"; empty where it says nothing.
+// What the backend says about a valid player beyond "yes"; zeroes where it says nothing.
 struct auth_attributes {
-    char display_name[65];
+    char display_name[65]; // UTF-8 without control characters
+    bool spectator;        // sits in the session and watches, takes part in no race
 };
 
-// Everything a backend may want to know. Lives as long as the call.
+// A header of the player's own request that the operator wants the backend to see.
+struct auth_mapped_header {
+    const char *name;
+    const char *value;
+};
+
+// Everything a backend may want to know. Lives as long as the call. What the transport does not
+// tell is NULL or empty.
 struct auth_verify_request {
     const struct auth_token *token;
     const char *session;   // name asked for, maybe empty
     const char *transport; // "udp", ...
     const char *remote;    // "192.0.2.1:50123"
     const char *client;    // what the client calls itself, maybe empty
+    const char *local;     // our own address that he is connected to
+    const char *origin;    // of the web page
+    const char *user_agent;
+    const struct auth_mapped_header *headers;
+    unsigned header_count; // at most AUTH_MAPPED_HEADERS_MAX
+};
+
+#define AUTH_MAPPED_HEADERS_MAX 4
+
+// A player whom the backend had let in is gone. Lives as long as the call.
+struct auth_notice {
+    bool kicked; // by us; else he left, or was lost
+    const char *player_id;
+    const char *session;
+    const char *transport;
+    const char *remote;
+    uint16_t code; // the close code and its name
+    const char *reason;
 };
 
 // One delivery of a result. `key` is the idempotency key: stable over restarts. Lives as long as
@@ -74,6 +100,8 @@ struct auth_backend_impl {
     // NULL: one delivery of the whole result, subject "".
     void (*plan)(struct auth_backend *backend, struct bytes_span body,
                  void (*each)(void *context, const char *subject), void *context);
+    // Best effort: nobody hears what becomes of it. NULL: not of interest.
+    void (*notify)(struct auth_backend *backend, const struct auth_notice *notice);
     void (*destroy)(struct auth_backend *backend); // calls under way are cancelled
 };
 

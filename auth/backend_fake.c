@@ -101,6 +101,7 @@ static struct auth_call *fake_verify(struct auth_backend *backend,
         {AUTH_FAKE_ERROR, AUTH_ERROR, 0},
         {AUTH_FAKE_SLOW, AUTH_YES, AUTH_FAKE_SLOW_MS * CLOCK_NS_PER_MS},
         {AUTH_FAKE_HANG, AUTH_ERROR, CLOCK_NEVER},
+        {AUTH_FAKE_WATCH, AUTH_YES, 0},
     };
     struct fake *fake = fake_of(backend);
     fake->counts.verify_calls++;
@@ -121,6 +122,7 @@ static struct auth_call *fake_verify(struct auth_backend *backend,
     if (verdict == AUTH_YES) {
         snprintf(call->attributes.display_name, sizeof(call->attributes.display_name), "Fake %.48s",
                  request->token->player_id);
+        call->attributes.spectator = strcmp(request->token->player_token, AUTH_FAKE_WATCH) == 0;
     }
     return call;
 }
@@ -184,6 +186,13 @@ static void fake_plan(struct auth_backend *backend, struct bytes_span body,
     }
 }
 
+static void fake_notify(struct auth_backend *backend, const struct auth_notice *notice)
+{
+    struct auth_fake_counts *counts = &fake_of(backend)->counts;
+    ++*(notice->kicked ? &counts->kicked : &counts->left);
+    counts->notice_code = notice->code;
+}
+
 static struct auth_backend *fake_create(const struct auth_backend_env *env, struct error *error)
 {
     (void)error;
@@ -212,6 +221,7 @@ const struct auth_backend_impl auth_backend_fake = {
     .report = fake_report,
     .cancel = fake_cancel,
     .plan = fake_plan,
+    .notify = fake_notify,
     .destroy = fake_destroy,
 };
 

@@ -19,6 +19,7 @@ extern const struct auth_backend_impl auth_backend_fake;
 #define AUTH_FAKE_SLOW    "slow"  // yes, after AUTH_FAKE_SLOW_MS
 #define AUTH_FAKE_HANG    "hang"  // never answers
 #define AUTH_FAKE_BUSY    "busy"  // the call cannot begin
+#define AUTH_FAKE_WATCH   "watch" // yes, as a spectator
 
 #define AUTH_FAKE_SLOW_MS 2000
 
@@ -39,6 +40,9 @@ struct auth_fake_counts {
     unsigned cancelled;
     unsigned under_way;
     unsigned under_way_max;
+    unsigned left;
+    unsigned kicked;
+    uint16_t notice_code; // of the newest of both
 };
 
 // impl->create() with nothing but a loop. Never NULL.

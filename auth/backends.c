@@ -7,10 +7,12 @@
 
 #include "auth/backend.h"
 #include "auth/backend_embedded.h"
+#include "auth/backend_http.h"
 
 // Sorted by name.
 static const struct auth_backend_impl *const backends[] = {
     &auth_backend_embedded,
+    &auth_backend_http,
 };
 
 const struct auth_backend_impl *auth_backend_find(const struct config *config)

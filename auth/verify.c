@@ -29,6 +29,11 @@ static const char *const ending_names[ENDING_COUNT] = {
     "admitted", "denied", "error", "deadline", "no_place", "cancelled",
 };
 
+struct header {
+    char name[65];
+    char value[257];
+};
+
 struct slot {
     struct auth_verify *verify;
     uint64_t owner;
@@ -42,6 +47,11 @@ struct slot {
     char transport[16];
     char remote[96];
     char client[65];
+    char local[96];
+    char origin[257];
+    char user_agent[513];
+    unsigned header_count;
+    struct header headers[AUTH_MAPPED_HEADERS_MAX];
 };
 
 struct auth_verify {
@@ -100,6 +110,30 @@ static void count_changed(struct auth_verify *verify, int by)
     *verify->in_flight += (uint64_t)by;
 }
 
+static void copy(char *to, size_t size, const char *from)
+{
+    snprintf(to, size, "%s", from ? from : "");
+}
+
+static void copy_request(struct slot *slot, const struct auth_verify_request *request)
+{
+    assert(request->header_count <= AUTH_MAPPED_HEADERS_MAX);
+    slot->token = *request->token;
+    copy(slot->session, sizeof(slot->session), request->session);
+    copy(slot->transport, sizeof(slot->transport), request->transport);
+    copy(slot->remote, sizeof(slot->remote), request->remote);
+    copy(slot->client, sizeof(slot->client), request->client);
+    copy(slot->local, sizeof(slot->local), request->local);
+    copy(slot->origin, sizeof(slot->origin), request->origin);
+    copy(slot->user_agent, sizeof(slot->user_agent), request->user_agent);
+    slot->header_count = request->header_count;
+    for (unsigned i = 0; i < request->header_count; i++) {
+        struct header *header = &slot->headers[i];
+        copy(header->name, sizeof(header->name), request->headers[i].name);
+        copy(header->value, sizeof(header->value), request->headers[i].value);
+    }
+}
+
 static struct slot *add_slot(struct auth_verify *verify, uint64_t owner,
                              const struct auth_verify_request *request)
 {
@@ -110,11 +144,7 @@ static struct slot *add_slot(struct auth_verify *verify, uint64_t owner,
     slot->owner = owner;
     slot->started_ns = loop_now_ns(verify->loop);
     slot->call = NULL;
-    slot->token = *request->token;
-    snprintf(slot->session, sizeof(slot->session), "%s", request->session);
-    snprintf(slot->transport, sizeof(slot->transport), "%s", request->transport);
-    snprintf(slot->remote, sizeof(slot->remote), "%s", request->remote);
-    snprintf(slot->client, sizeof(slot->client), "%s", request->client);
+    copy_request(slot, request);
 
     uint32_t *bucket = bucket_of(verify, owner);
     slot->next_in_bucket = *bucket;
@@ -206,12 +236,21 @@ static void on_verdict(void *context, enum auth_verdict verdict,
 static bool begin(struct slot *slot)
 {
     struct auth_verify *verify = slot->verify;
+    struct auth_mapped_header headers[AUTH_MAPPED_HEADERS_MAX];
+    for (unsigned i = 0; i < slot->header_count; i++) {
+        headers[i] = (struct auth_mapped_header){slot->headers[i].name, slot->headers[i].value};
+    }
     struct auth_verify_request request = {
         .token = &slot->token,
         .session = slot->session,
         .transport = slot->transport,
         .remote = slot->remote,
         .client = slot->client,
+        .local = slot->local,
+        .origin = slot->origin,
+        .user_agent = slot->user_agent,
+        .headers = headers,
+        .header_count = slot->header_count,
     };
     slot->call = verify->backend->impl->verify(verify->backend, &request, on_verdict, slot);
     verify->at_backend += slot->call ? 1 : 0;

@@ -42,10 +42,11 @@ struct verdict {
     const struct auth_attributes *attributes;
 };
 
-// What comes with an event: msg for messages, verdict for EVENT_VERIFIED.
+// What comes with an event: msg for messages, verdict for EVENT_VERIFIED, code for EVENT_CLOSED.
 union event_data {
     const struct net_msg *msg;
     const struct verdict *verdict;
+    uint16_t code;
 };
 
 typedef void handler(struct game_admission *admission, struct member *member,
@@ -124,13 +125,16 @@ static void start_verification(struct game_admission *admission, struct member *
                                const char *client)
 {
     char remote[NET_ADDR_TEXT_BYTES];
+    char local[NET_ADDR_TEXT_BYTES];
     net_addr_format(&info->remote, remote);
+    net_addr_format(&info->local, local);
     struct auth_verify_request request = {
         .token = token,
         .session = member->wanted,
         .transport = info->transport,
         .remote = remote,
         .client = client,
+        .local = local,
     };
     log_peer(LOG_DEBUG, "player_joined", LOG_U("conn", member->conn.index),
              LOG_S("player", member->player_id), LOG_S("transport", info->transport),
@@ -238,6 +242,9 @@ static void take_seat(struct game_admission *admission, struct member *member,
     net_conn_set_state(env->conns, member->conn, NET_STATE_PLAY);
     member->slot = game_session_seat(session, member->conn, member->player_id,
                                      attributes ? attributes->display_name : "");
+    if (attributes && attributes->spectator) {
+        game_session_make_spectator(session, member->slot);
+    }
 }
 
 static void on_verified(struct game_admission *admission, struct member *member,
@@ -309,11 +316,36 @@ static void on_closed_verifying(struct game_admission *admission, struct member 
     set_state(admission, member, GAME_ADMISSION_NONE);
 }
 
+// A server that shuts down and a session that is over kick nobody.
+static void notify_backend(struct game_admission *admission, const struct member *member,
+                           const struct game_session *session, uint16_t code)
+{
+    struct auth_backend *backend = admission->env.backend;
+    struct net_conn_info info = {.transport = ""};
+    char remote[NET_ADDR_TEXT_BYTES];
+    if (!backend->impl->notify) {
+        return;
+    }
+    (void)net_conn_info(admission->env.conns, member->conn, &info);
+    net_addr_format(&info.remote, remote);
+    struct auth_notice notice = {
+        .kicked = info.ended_by_us && code != NET_CLOSE_NORMAL && code != NET_CLOSE_GOING_AWAY &&
+                  code != NET_CLOSE_SESSION_OVER,
+        .player_id = member->player_id,
+        .session = session ? session->name : "",
+        .transport = info.transport,
+        .remote = remote,
+        .code = code,
+        .reason = net_close_name(code),
+    };
+    backend->impl->notify(backend, &notice);
+}
+
 static void on_closed_admitted(struct game_admission *admission, struct member *member,
                                union event_data data)
 {
-    (void)data;
     struct game_session *session = game_sessions_get(admission->env.sessions, member->session);
+    notify_backend(admission, member, session, data.code);
     set_state(admission, member, GAME_ADMISSION_NONE);
     if (session) {
         game_session_drop(session, member->slot, member->conn);
@@ -425,7 +457,7 @@ void game_admission_closed(struct game_admission *admission, struct net_conn_id 
     assert(member);
     log_peer(LOG_INFO, "player_left", LOG_U("conn", conn.index), LOG_S("player", member->player_id),
              LOG_U("code", code), LOG_S("reason", net_close_name(code)));
-    dispatch(admission, member, EVENT_CLOSED, (union event_data){.msg = NULL});
+    dispatch(admission, member, EVENT_CLOSED, (union event_data){.code = code});
 }
 
 void game_admission_verified(struct game_admission *admission, uint64_t owner,

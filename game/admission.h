@@ -20,6 +20,7 @@ struct game_admission_env {
     struct net_conns *conns;
     struct game_sessions *sessions;
     struct auth_verify *verify;
+    struct auth_backend *backend; // is told who left, where it wants to know
     const struct game_tick *tick;
 };
 

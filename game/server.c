@@ -225,6 +225,7 @@ static bool open_connections(struct game_server *server, struct error *error)
         .conns = server->conns,
         .sessions = server->sessions,
         .verify = server->verify,
+        .backend = server->backend,
         .tick = &server->tick,
     };
     server->admission = game_admission_create(&admission, capacity);

@@ -201,6 +201,7 @@ void session_rig_admit(struct session_rig *rig)
         .conns = rig->conns,
         .sessions = rig->sessions,
         .verify = rig->verify,
+        .backend = rig->backend,
         .tick = &rig->ticks,
     };
     rig->admission = game_admission_create(&env, 4 * SESSION_RIG_PEERS_MAX);

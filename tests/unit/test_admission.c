@@ -186,6 +186,45 @@ static void goodbye_in_any_state_is_answered_with_1000(void **state)
     assert_int_equal(session_rig_count(rig, "paddock_seats", "event", "drop"), 0);
 }
 
+static void the_backend_hears_who_left_and_who_was_kicked_of_those_it_let_in(void **state)
+{
+    struct session_rig *rig = *state;
+    session_rig_hang_up(session_rig_dial(rig));
+    session_rig_hang_up(come(rig, "A", AUTH_FAKE_SLOW, ""));
+    come(rig, "A", AUTH_FAKE_NO, "");
+    struct auth_fake_counts counts = auth_fake_counts(rig->backend);
+    assert_int_equal(counts.left + counts.kicked, 0);
+    session_rig_hang_up(come(rig, "A", AUTH_FAKE_YES, ""));
+    counts = auth_fake_counts(rig->backend);
+    assert_int_equal(counts.left, 1);
+    struct session_rig_peer *peer = come(rig, "A", AUTH_FAKE_YES, "");
+    net_conn_close(rig->conns, peer->conn, NET_CLOSE_FLOODING);
+    counts = auth_fake_counts(rig->backend);
+    assert_int_equal(counts.kicked, 1);
+    assert_int_equal(counts.notice_code, NET_CLOSE_FLOODING);
+    // The end of a session or of the server is nobody's fault.
+    static const uint16_t no_fault[] = {NET_CLOSE_GOING_AWAY, NET_CLOSE_SESSION_OVER,
+                                        NET_CLOSE_NORMAL};
+    for (unsigned i = 0; i < BASE_COUNT(no_fault); i++) {
+        peer = come(rig, "A", AUTH_FAKE_YES, "");
+        net_conn_close(rig->conns, peer->conn, no_fault[i]);
+        counts = auth_fake_counts(rig->backend);
+        assert_int_equal(counts.left, 2 + i);
+        assert_int_equal(counts.notice_code, no_fault[i]);
+    }
+    assert_int_equal(counts.kicked, 1);
+}
+
+static void a_spectator_gets_a_seat_that_says_so(void **state)
+{
+    struct session_rig *rig = *state;
+    come(rig, "A", AUTH_FAKE_YES, "room");
+    come(rig, "B", AUTH_FAKE_WATCH, "room");
+    struct game_session *session = game_sessions_find_named(rig->sessions, "room");
+    assert_false(session->seats[0].spectator);
+    assert_true(session->seats[1].spectator);
+}
+
 static void a_ping_is_answered_in_any_state(void **state)
 {
     struct session_rig *rig = *state;
@@ -246,6 +285,8 @@ int main(void)
         TEST(a_seat_may_be_full_when_it_is_gone),
         TEST(goodbye_in_any_state_is_answered_with_1000),
         TEST(a_ping_is_answered_in_any_state),
+        TEST(the_backend_hears_who_left_and_who_was_kicked_of_those_it_let_in),
+        TEST(a_spectator_gets_a_seat_that_says_so),
         TEST(turning_away_leaves_those_who_are_in),
         TEST(the_end_of_a_session_ends_its_players_and_not_the_promised),
         TEST(the_backends_name_is_what_others_see),

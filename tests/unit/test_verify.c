@@ -44,7 +44,13 @@ static bool start(struct fixture *fixture, uint64_t owner, const char *script)
     struct auth_token token = {.player_id = "P1"};
     char session[] = "friday";
     snprintf(token.player_token, sizeof(token.player_token), "%s", script);
-    struct auth_verify_request request = {&token, session, "tcp", "192.0.2.1:5", "test/1"};
+    struct auth_verify_request request = {
+        .token = &token,
+        .session = session,
+        .transport = "tcp",
+        .remote = "192.0.2.1:5",
+        .client = "test/1",
+    };
     bool started = auth_verify_start(fixture->verify, owner, &request);
     memset(session, 'x', sizeof(session) - 1);
     auth_token_wipe(&token);
@@ -325,12 +331,64 @@ static void a_long_random_run_loses_and_doubles_nobody(void **state)
     assert_in_range(endings(fixture, "deadline"), 1, 5000);
 }
 
+// A backend that only writes down what it is asked.
+static char asked[1024];
+
+static struct auth_call *note(struct auth_backend *backend,
+                              const struct auth_verify_request *request, auth_verify_done *done,
+                              void *context)
+{
+    (void)backend, (void)done, (void)context;
+    int size =
+        snprintf(asked, sizeof(asked), "%s %s %s %s %s %s %s %s %s", request->token->player_id,
+                 request->session, request->transport, request->remote, request->client,
+                 request->local, request->origin, request->user_agent,
+                 request->header_count > 0 ? request->headers[0].name : "none");
+    for (unsigned i = 0; i < request->header_count; i++) {
+        size +=
+            snprintf(asked + size, sizeof(asked) - (size_t)size, " %s", request->headers[i].value);
+    }
+    return NULL;
+}
+
+static void all_that_is_known_of_a_player_reaches_the_backend(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct auth_backend_impl impl = {.name = "notes", .verify = note};
+    struct auth_backend notes = {.impl = &impl};
+    struct auth_token token = {.player_id = "P1", .player_token = "x"};
+    const struct auth_mapped_header headers[] = {
+        {"X-A", "1"}, {"X-B", "2"}, {"X-C", "3"}, {"X-D", "4"}};
+    struct auth_verify_request request = {
+        .token = &token,
+        .session = "friday",
+        .transport = "wss",
+        .remote = "192.0.2.1:5",
+        .client = "test/1",
+    };
+    struct auth_verify *verify = auth_verify_create(fixture->rig.loop, &notes, &fixture->rig.config,
+                                                    fixture->rig.counters, on_outcome, fixture);
+    assert_non_null(verify);
+    assert_false(auth_verify_start(verify, 1, &request));
+    assert_string_equal(asked, "P1 friday wss 192.0.2.1:5 test/1    none");
+    request.local = "198.51.100.7:443";
+    request.origin = "https://game.example";
+    request.user_agent = "Mozilla/5.0";
+    request.headers = headers;
+    request.header_count = BASE_COUNT(headers);
+    assert_false(auth_verify_start(verify, 1, &request));
+    assert_string_equal(asked, "P1 friday wss 192.0.2.1:5 test/1 198.51.100.7:443 "
+                               "https://game.example Mozilla/5.0 X-A 1 2 3 4");
+    auth_verify_destroy(verify);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(only_a_yes_admits),
+        TEST(all_that_is_known_of_a_player_reaches_the_backend),
         TEST(attributes_come_through_and_are_empty_without_a_yes),
         TEST(the_deadline_is_exact_and_a_late_answer_reaches_nobody),
         TEST(a_slow_yes_before_the_deadline_admits),
