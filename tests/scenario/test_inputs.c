@@ -156,6 +156,7 @@ static void no_message_brings_more_than_a_window_of_inputs(void **state)
     send_input(&intruder, 0, next, (size_t)2 * LIMIT_INPUTS_PER_MESSAGE * RACE_INPUT_BYTES);
     assert_in_range(seat_of(&intruder)->inputs.newest_tick, next + LIMIT_INPUTS_PER_MESSAGE - 2,
                     next + LIMIT_INPUTS_PER_MESSAGE - 1);
+    assert_int_equal(inputs(intruder.scenario, "far"), 0);
     scenario_destroy(intruder.scenario);
 }
 

@@ -79,6 +79,20 @@ static void whoever_comes_back_in_time_has_his_kart_again_and_finishes(void **st
     scenario_destroy(race.scenario);
 }
 
+// --duplicate-player refuse is about connections that are there, not about seats that are kept.
+static void a_kept_seat_is_handed_back_where_twins_are_refused(void **state)
+{
+    (void)state;
+    struct race race = race_of_two("duplicate-player=refuse");
+    scenario_cut(race.a);
+    scenario_run_ms(race.scenario, NOTICE_MS + 100);
+    scenario_connect(race.a);
+    scenario_run_ms(race.scenario, 100);
+    assert_true(race.a->resumed);
+    assert_int_equal(race.a->phase, NET_PHASE_RACING);
+    scenario_destroy(race.scenario);
+}
+
 static void whoever_comes_back_too_late_waits_for_the_next_race(void **state)
 {
     (void)state;
@@ -261,6 +275,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whoever_comes_back_in_time_has_his_kart_again_and_finishes),
+        cmocka_unit_test(a_kept_seat_is_handed_back_where_twins_are_refused),
         cmocka_unit_test(whoever_comes_back_too_late_waits_for_the_next_race),
         cmocka_unit_test(goodbye_is_a_dnf_at_once),
         cmocka_unit_test(a_seat_kept_in_vain_is_free_in_the_next_lobby),

@@ -233,6 +233,7 @@ static void asking_for_another_session_gives_up_the_seat_in_the_first(void **sta
     assert_int_equal(twins.newer->closed_code, NET_CLOSE_REPLACED);
     assert_string_equal(third->session_name, "elsewhere");
     assert_false(third->resumed);
+    assert_int_equal(twins.other->roster_count, 1); // given up, not kept for a while
     scenario_wait(twins.scenario, scenario_has_final_result, twins.other, RACE_LIMIT_MS);
     assert_int_equal(twins.other->result.entries[0].slot, twins.other->slot);
     assert_int_equal(twins.other->result.entries[0].place, 1);
