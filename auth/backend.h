@@ -8,6 +8,8 @@
 #ifndef AUTH_BACKEND_H
 #define AUTH_BACKEND_H
 
+#include <stdio.h>
+
 #include "auth/token.h"
 #include "config/base/counters.h"
 #include "config/base/loop.h"
@@ -103,6 +105,11 @@ struct auth_backend_impl {
     // Best effort: nobody hears what becomes of it. NULL: not of interest.
     void (*notify)(struct auth_backend *backend, const struct auth_notice *notice);
     void (*destroy)(struct auth_backend *backend); // calls under way are cancelled
+    // For `paddock check`, instead of create(): tries the backend as far as that is possible
+    // without a player and without a result, and writes a line to `out` for each thing found in
+    // order. Blocking: it may turn env->loop until it has its answers. False with one line in
+    // *error that says what to mend. NULL: there is nothing to try.
+    bool (*check)(const struct auth_backend_env *env, FILE *out, struct error *error);
 };
 
 struct auth_backend {

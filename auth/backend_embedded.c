@@ -5,8 +5,10 @@
 #include "auth/backend_embedded.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "auth/embedded_store.h"
 #include "config/base/log.h"
@@ -204,6 +206,44 @@ static void embedded_destroy(struct auth_backend *backend)
     free_if_over(embedded);
 }
 
+// Makes no file: the one who checks may be another user than the one who serves.
+static bool check_missing(const char *path, FILE *out, struct error *error)
+{
+    char folder[LIMIT_PATH_BYTES];
+    const char *slash = strrchr(path, '/');
+    snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) : 0, path);
+    if (access(!slash ? "." : slash == path ? "/" : folder, W_OK | X_OK) != 0) {
+        return error_set(error, "%s does not exist and its folder cannot be written: %s", path,
+                         strerror(errno));
+    }
+    fprintf(out, "%s does not exist yet; the first start or `paddock token` makes it\n", path);
+    return true;
+}
+
+static bool embedded_check(const struct auth_backend_env *env, FILE *out, struct error *error)
+{
+    char path[LIMIT_PATH_BYTES];
+    struct auth_embedded_totals totals;
+    if (!config_data_path(env->config, env->config->embedded_db, "players.db", path, error)) {
+        return false;
+    }
+    if (strcmp(path, ":memory:") == 0) {
+        fprintf(out, "players and results live in memory and end with the server\n");
+        return true;
+    }
+    if (access(path, F_OK) != 0 && errno == ENOENT) {
+        return check_missing(path, out, error);
+    }
+    struct auth_db *db = auth_embedded_store_open(path, AUTH_DB_MUST_EXIST, error);
+    bool ok = db && auth_embedded_store_count(db, &totals, error);
+    auth_db_close(db);
+    if (ok) {
+        fprintf(out, "%s can be read and written: %lld players with a token, %lld results\n", path,
+                totals.players, totals.results);
+    }
+    return ok;
+}
+
 const struct auth_backend_impl auth_backend_embedded = {
     .name = "embedded",
     .create = embedded_create,
@@ -211,6 +251,7 @@ const struct auth_backend_impl auth_backend_embedded = {
     .report = embedded_report,
     .cancel = embedded_cancel,
     .destroy = embedded_destroy,
+    .check = embedded_check,
 };
 
 // ---- the command line

@@ -19,8 +19,12 @@
 #define WAL_BYTES_KEPT "4194304"
 #define QUERY_BYTES    128
 
+// A byte that no database has, with SQLite's own lock bytes below it.
+#define OWNER_BYTE ((off_t)1 << 62)
+
 struct auth_db {
     sqlite3 *handle;
+    int owner_fd; // holds the lock of a layout that is exclusive; -1: none
     unsigned statement_count;
     char reason[256];
     sqlite3_stmt *statements[];
@@ -42,9 +46,8 @@ static bool open_failed(const struct auth_db *db, const char *path,
                          layout->title, path);
     }
     if (code == SQLITE_BUSY) {
-        return error_set(
-            error, "%s %s is in use by another process: give each server a --data-dir of its own",
-            layout->title, path);
+        return error_set(error, "%s %s is held by another process for too long", layout->title,
+                         path);
     }
     int number = sqlite3_system_errno(db->handle);
     return error_set(error, "%s %s: %s%s%s", layout->title, path, sqlite3_errmsg(db->handle),
@@ -62,6 +65,26 @@ static bool create_file(const char *path, const struct auth_db_layout *layout, s
     }
     close(fd);
     return true;
+}
+
+// SQLite's exclusive mode would keep out the command line, too. So what keeps out a second owner is
+// a lock beside those of SQLite; it goes with the descriptor, also when the process is killed.
+static bool take_ownership(struct auth_db *db, const char *path,
+                           const struct auth_db_layout *layout, struct error *error)
+{
+    struct flock lock = {
+        .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = OWNER_BYTE, .l_len = 1};
+    db->owner_fd = open(path, O_RDWR | O_CLOEXEC);
+    if (db->owner_fd >= 0 && fcntl(db->owner_fd, F_OFD_SETLK, &lock) == 0) {
+        return true;
+    }
+    if (db->owner_fd >= 0 && (errno == EAGAIN || errno == EACCES)) {
+        return error_set(
+            error, "%s %s is in use by another process: give each server a --data-dir of its own",
+            layout->title, path);
+    }
+    return error_set(error, "%s %s: cannot open and lock it: %s", layout->title, path,
+                     strerror(errno));
 }
 
 // The single value of a pragma or query as text; false when it cannot be had.
@@ -156,8 +179,7 @@ static bool set_up(struct auth_db *db, const char *path, const struct auth_db_la
                    struct error *error)
 {
     sqlite3_busy_timeout(db->handle, BUSY_MS);
-    if ((layout->exclusive && !execute(db, "PRAGMA locking_mode=EXCLUSIVE")) ||
-        !execute(db, "PRAGMA synchronous=FULL; PRAGMA journal_size_limit=" WAL_BYTES_KEPT) ||
+    if (!execute(db, "PRAGMA synchronous=FULL; PRAGMA journal_size_limit=" WAL_BYTES_KEPT) ||
         !execute(db, "BEGIN IMMEDIATE")) {
         return open_failed(db, path, layout, error);
     }
@@ -200,6 +222,10 @@ struct auth_db *auth_db_open(const char *path, enum auth_db_open how,
         return NULL;
     }
     db->statement_count = layout->statement_count;
+    db->owner_fd = -1;
+    if (layout->exclusive && !is_memory(path) && !take_ownership(db, path, layout, error)) {
+        goto fail;
+    }
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
     if (sqlite3_open_v2(path, &db->handle, flags, NULL) != SQLITE_OK) {
         open_failed(db, path, layout, error);
@@ -225,6 +251,10 @@ void auth_db_close(struct auth_db *db)
     }
     int code = sqlite3_close(db->handle);
     assert(code == SQLITE_OK);
+    // After SQLite: closing any descriptor of a file takes away all of the process's locks on it.
+    if (db->owner_fd >= 0) {
+        close(db->owner_fd);
+    }
     free(db);
 }
 

@@ -22,7 +22,8 @@ struct auth_db_layout {
     const char *schema; // makes the tables in a new file
     const char *const *statements;
     unsigned statement_count;
-    // One process for as long as it is open; the file is checked for damage first.
+    // One owner for as long as it is open, beside others whose layout is not exclusive; the file
+    // is checked for damage first.
     bool exclusive;
 };
 

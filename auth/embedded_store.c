@@ -23,6 +23,7 @@ enum {
     SQL_RESULTS_JSON,
     SQL_RESULTS,
     SQL_STANDINGS,
+    SQL_TOTALS,
 };
 
 #define NOW "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
@@ -57,6 +58,7 @@ static const char *const statements[] = {
     [SQL_STANDINGS] = "SELECT place, player_id, CASE WHEN dnf IS NULL THEN"
                       " format('%d:%06.3f', time_ms / 60000, time_ms % 60000 / 1000.0)"
                       " ELSE 'DNF, ' || dnf END FROM standings WHERE race_id = ?1 ORDER BY place",
+    [SQL_TOTALS] = "SELECT (SELECT count(*) FROM players), (SELECT count(*) FROM results)",
 };
 
 static const struct auth_db_layout layout = {
@@ -216,6 +218,18 @@ bool auth_embedded_store_issue(struct auth_db *db, const char *player_id,
     bool ok = make_token(player_id, &token, error) && issue(db, &token, token_json, error);
     auth_token_wipe(&token);
     return ok;
+}
+
+bool auth_embedded_store_count(struct auth_db *db, struct auth_embedded_totals *totals,
+                               struct error *error)
+{
+    if (auth_db_step(db, SQL_TOTALS) != AUTH_DB_ROW) {
+        return error_set(error, "%s: %s", layout.title, auth_db_reason(db));
+    }
+    totals->players = auth_db_int(db, SQL_TOTALS, 0);
+    totals->results = auth_db_int(db, SQL_TOTALS, 1);
+    auth_db_reset(db, SQL_TOTALS);
+    return true;
 }
 
 // ---- printing

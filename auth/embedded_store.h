@@ -13,6 +13,10 @@
 #include "auth/backend.h"
 #include "auth/db.h"
 
+struct auth_embedded_totals {
+    long long players, results;
+};
+
 // Close with auth_db_close().
 struct auth_db *auth_embedded_store_open(const char *path, enum auth_db_open how,
                                          struct error *error) BASE_MUST_USE;
@@ -26,6 +30,8 @@ enum auth_delivery auth_embedded_store_result(struct auth_db *db, const char *ra
 // See auth/backend_embedded.h.
 bool auth_embedded_store_issue(struct auth_db *db, const char *player_id,
                                struct bytes_buf *token_json, struct error *error) BASE_MUST_USE;
+bool auth_embedded_store_count(struct auth_db *db, struct auth_embedded_totals *totals,
+                               struct error *error) BASE_MUST_USE;
 bool auth_embedded_store_print(struct auth_db *db, FILE *out, bool json, struct error *error)
     BASE_MUST_USE;
 

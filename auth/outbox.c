@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "auth/db.h"
+#include "auth/outbox_layout.h"
 #include "config/base/log.h"
 
 enum {
@@ -19,9 +20,9 @@ enum {
     SQL_SETTLE,
     SQL_PRUNE,
     SQL_COUNT,
+    SQL_VERSION,
 };
 
-#define NOW      "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
 #define TEXT_(x) #x
 #define TEXT(x)  TEXT_(x)
 
@@ -34,28 +35,21 @@ static const char *const statements[] = {
                          " OR (key > ?1 || '/' AND key < ?1 || '0') LIMIT 1",
     [SQL_ADD] = "INSERT INTO outbox(key, subject, body) VALUES (?1, ?2, ?3)"
                 " ON CONFLICT(key) DO NOTHING",
-    [SQL_TAKE] = "UPDATE outbox SET attempts = attempts + 1, updated = " NOW
+    [SQL_TAKE] = "UPDATE outbox SET attempts = attempts + 1, updated = " AUTH_OUTBOX_NOW
                  " WHERE id = (SELECT min(id) FROM outbox WHERE state = 0)"
                  " RETURNING id, key, subject, attempts, body",
-    [SQL_SETTLE] = "UPDATE outbox SET state = ?2, updated = " NOW " WHERE id = ?1 AND state = 0",
+    [SQL_SETTLE] =
+        "UPDATE outbox SET state = ?2, updated = " AUTH_OUTBOX_NOW " WHERE id = ?1 AND state = 0",
     [SQL_PRUNE] =
         "DELETE FROM outbox WHERE state = 1 AND id <= (SELECT id FROM outbox"
         " WHERE state = 1 ORDER BY id DESC LIMIT 1 OFFSET " TEXT(AUTH_OUTBOX_DELIVERED_KEPT) ")",
     [SQL_COUNT] = "SELECT state, count(*) FROM outbox GROUP BY state",
+    // Changes when another process has changed the file.
+    [SQL_VERSION] = "PRAGMA data_version",
 };
 
 static const struct auth_db_layout layout = {
-    .title = "results outbox",
-    .application_id = 0x50644b4f, // "PdKO"
-    .version = 1,
-    .schema = "CREATE TABLE outbox("
-              " id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE,"
-              " subject TEXT NOT NULL, body BLOB NOT NULL,"
-              " state INTEGER NOT NULL DEFAULT 0 CHECK (state BETWEEN 0 AND 2),"
-              " attempts INTEGER NOT NULL DEFAULT 0,"
-              " created TEXT NOT NULL DEFAULT (" NOW "),"
-              " updated TEXT NOT NULL DEFAULT (" NOW ")) STRICT;"
-              "CREATE INDEX outbox_state ON outbox(state, id)",
+    AUTH_OUTBOX_LAYOUT,
     .statements = statements,
     .statement_count = BASE_COUNT(statements),
     // Two servers on one outbox would deliver everything twice.
@@ -67,6 +61,7 @@ struct auth_outbox {
     struct auth_db *db;
     unsigned jobs;
     unsigned counts[AUTH_OUTBOX_DEAD + 1];
+    int64_t version; // SQL_VERSION when the counts were right; the worker's once it runs
     uint64_t *pending;
     uint64_t *dead;
     uint64_t *failures;
@@ -86,6 +81,8 @@ struct outbox_job {
     bool ok;
     struct error error;
     int changes[AUTH_OUTBOX_DEAD + 1]; // to the counts by state
+    bool counted;                      // counted again instead, because another process was there
+    unsigned counts[AUTH_OUTBOX_DEAD + 1];
     // settle
     int64_t id;
     enum auth_outbox_state state;
@@ -132,7 +129,9 @@ static void on_job_done(void *context)
     outbox->jobs--;
     if (job->ok) {
         for (unsigned state = 0; state < BASE_COUNT(job->changes); state++) {
-            outbox->counts[state] += (unsigned)job->changes[state];
+            outbox->counts[state] = job->counted
+                                        ? job->counts[state]
+                                        : outbox->counts[state] + (unsigned)job->changes[state];
         }
         expose_counts(outbox);
     } else {
@@ -160,12 +159,39 @@ static bool job_submit(struct outbox_job *job, void (*work)(void *context))
     return true;
 }
 
+static bool count_rows(struct auth_db *db, unsigned counts[AUTH_OUTBOX_DEAD + 1])
+{
+    enum auth_db_step step;
+    while ((step = auth_db_step(db, SQL_COUNT)) == AUTH_DB_ROW) {
+        counts[auth_db_int(db, SQL_COUNT, 0)] = (unsigned)auth_db_int(db, SQL_COUNT, 1);
+    }
+    return step == AUTH_DB_DONE;
+}
+
+static bool read_version(struct auth_db *db, int64_t *version)
+{
+    if (auth_db_step(db, SQL_VERSION) != AUTH_DB_ROW) {
+        return false;
+    }
+    *version = auth_db_int(db, SQL_VERSION, 0);
+    auth_db_reset(db, SQL_VERSION);
+    return true;
+}
+
 // On the worker's thread: wraps the job's statements in one transaction.
 static void transact(struct outbox_job *job, bool (*statements_of)(struct outbox_job *job))
 {
     struct auth_db *db = job->outbox->db;
-    job->ok = auth_db_begin(db) && statements_of(job) && auth_db_commit(db);
-    if (!job->ok) {
+    int64_t version;
+    job->ok = auth_db_begin(db) && read_version(db, &version) && statements_of(job);
+    if (job->ok && version != job->outbox->version) {
+        job->counted = true;
+        job->ok = count_rows(db, job->counts);
+    }
+    job->ok = job->ok && auth_db_commit(db);
+    if (job->ok) {
+        job->outbox->version = version;
+    } else {
         error_set(&job->error, "%s", auth_db_reason(db));
         auth_db_rollback(db);
     }
@@ -336,14 +362,10 @@ bool auth_outbox_settle(struct auth_outbox *outbox, int64_t id, enum auth_outbox
 
 // ---- the file
 
-static bool count_rows(struct auth_outbox *outbox, struct error *error)
+// Read before the count: what comes between the two is counted again by the next job.
+static bool take_stock(struct auth_outbox *outbox, struct error *error)
 {
-    enum auth_db_step step;
-    while ((step = auth_db_step(outbox->db, SQL_COUNT)) == AUTH_DB_ROW) {
-        outbox->counts[auth_db_int(outbox->db, SQL_COUNT, 0)] =
-            (unsigned)auth_db_int(outbox->db, SQL_COUNT, 1);
-    }
-    return step == AUTH_DB_DONE ||
+    return (read_version(outbox->db, &outbox->version) && count_rows(outbox->db, outbox->counts)) ||
            error_set(error, "%s: %s", layout.title, auth_db_reason(outbox->db));
 }
 
@@ -357,7 +379,7 @@ struct auth_outbox *auth_outbox_open(const char *path, struct worker *worker,
     }
     outbox->worker = worker;
     outbox->db = auth_db_open(path, AUTH_DB_CREATE, &layout, error);
-    if (!outbox->db || !count_rows(outbox, error)) {
+    if (!outbox->db || !take_stock(outbox, error)) {
         auth_outbox_close(outbox);
         return NULL;
     }

@@ -4,7 +4,8 @@
 // A result is committed here before players hear that it is final. Rows survive kill -9 and power
 // loss; a row leaves the queue only as delivered, or as refused into the dead-letter state where
 // it stays visible. The newest delivered rows are kept as a record, older ones are deleted. One
-// process owns the file. All SQL runs on the worker's thread; answers come on the loop's.
+// server owns the file; the command line (outbox_tool) may look into it and move dead rows back to
+// pending meanwhile. All SQL runs on the worker's thread; answers come on the loop's.
 
 #ifndef AUTH_OUTBOX_H
 #define AUTH_OUTBOX_H
@@ -56,7 +57,7 @@ void auth_outbox_row_destroy(struct auth_outbox_row *row);
 // Ends the row's stay in the queue: state is DELIVERED or DEAD. Not ok: it is still pending.
 bool auth_outbox_settle(struct auth_outbox *outbox, int64_t id, enum auth_outbox_state state,
                         void (*done)(void *context, bool ok), void *context) BASE_MUST_USE;
-// Rows by state, as of the last job that has come back.
+// Rows by state, as of the last job that has come back, whoever changed them.
 unsigned auth_outbox_count(const struct auth_outbox *outbox, enum auth_outbox_state state);
 
 #endif

@@ -12,8 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "auth/crypto.h"
+#include "auth/backoff.h"
 #include "config/base/log.h"
+
+// How often an idle reporter looks whether another process (`paddock outbox retry`) has left it
+// something.
+#define LOOK_MS 5000
 
 enum step {
     STEP_IDLE, // nothing pending
@@ -39,12 +43,11 @@ struct auth_reporter {
     struct auth_outbox_row *row;  // STEP_CALL, STEP_SETTLE
     struct auth_call *call;       // STEP_CALL, or NULL while it pauses
     enum auth_outbox_state state; // STEP_SETTLE
-    struct loop_timer timer;      // end of a pause, or the call's deadline
-    unsigned failures;            // in a row
+    struct loop_timer timer;      // end of a pause, the call's deadline, or the next look
     uint64_t deadline_ns;
-    uint64_t pause_ns;
-    uint64_t pause_ns_max;
-    uint64_t random;
+    uint64_t next_call_ns; // not before
+    uint64_t gap_ns;       // between the beginnings of two calls
+    struct auth_backoff backoff;
     unsigned outbox_jobs; // answers of the outbox that are still to come
     bool destroyed;       // ends with the last of them
     uint64_t *outcomes[OUTCOME_COUNT];
@@ -72,38 +75,17 @@ static bool outbox_answered(struct auth_reporter *reporter)
 
 // ---- pauses
 
-// xorshift64: good enough to keep a hundred servers from coming back in the same moment.
-static uint64_t random_next(struct auth_reporter *reporter)
-{
-    reporter->random ^= reporter->random << 13;
-    reporter->random ^= reporter->random >> 7;
-    reporter->random ^= reporter->random << 17;
-    return reporter->random;
-}
-
-// Half of the pause is certain, half is chance.
-static uint64_t next_pause_ns(struct auth_reporter *reporter)
-{
-    uint64_t pause_ns = reporter->pause_ns;
-    for (unsigned i = 0; i < reporter->failures && pause_ns < reporter->pause_ns_max; i++) {
-        pause_ns *= 2;
-    }
-    if (pause_ns > reporter->pause_ns_max) {
-        pause_ns = reporter->pause_ns_max;
-    }
-    reporter->failures++;
-    return pause_ns / 2 + random_next(reporter) % (pause_ns / 2 + 1);
-}
-
 // Repeats the present step later.
 static void pause_step(struct auth_reporter *reporter)
 {
     uint64_t now_ns = loop_now_ns(reporter->loop);
-    loop_timer_set(reporter->loop, &reporter->timer, now_ns + next_pause_ns(reporter));
+    loop_timer_set(reporter->loop, &reporter->timer,
+                   now_ns + auth_backoff_next_ns(&reporter->backoff));
 }
 
 static void enter(struct auth_reporter *reporter, enum step step)
 {
+    loop_timer_cancel(reporter->loop, &reporter->timer);
     reporter->step = step;
     run(reporter);
 }
@@ -120,7 +102,7 @@ static void on_settled(void *context, bool ok)
         pause_step(reporter);
         return;
     }
-    reporter->failures = 0;
+    auth_backoff_reset(&reporter->backoff);
     auth_outbox_row_destroy(reporter->row);
     reporter->row = NULL;
     enter(reporter, STEP_TAKE);
@@ -158,7 +140,6 @@ static void on_delivery(void *context, enum auth_delivery delivery)
 {
     struct auth_reporter *reporter = context;
     reporter->call = NULL;
-    loop_timer_cancel(reporter->loop, &reporter->timer);
     if (delivery == AUTH_RETRY) {
         retry(reporter);
         return;
@@ -179,14 +160,15 @@ static void run_call(struct auth_reporter *reporter)
         .body = bytes_buf_span(&reporter->row->body),
         .attempt = reporter->row->attempt,
     };
+    uint64_t now_ns = loop_now_ns(reporter->loop);
+    reporter->next_call_ns = now_ns + reporter->gap_ns;
     reporter->call =
         reporter->backend->impl->report(reporter->backend, &report, on_delivery, reporter);
     if (!reporter->call) {
         retry(reporter);
         return;
     }
-    loop_timer_set(reporter->loop, &reporter->timer,
-                   loop_now_ns(reporter->loop) + reporter->deadline_ns);
+    loop_timer_set(reporter->loop, &reporter->timer, now_ns + reporter->deadline_ns);
 }
 
 // ---- take
@@ -202,10 +184,22 @@ static void on_taken(void *context, bool ok, struct auth_outbox_row *row)
         pause_step(reporter);
     } else if (!row) {
         reporter->step = STEP_IDLE;
+        loop_timer_set(reporter->loop, &reporter->timer,
+                       loop_now_ns(reporter->loop) + LOOK_MS * CLOCK_NS_PER_MS);
     } else {
         reporter->row = row;
         enter(reporter, STEP_CALL);
     }
+}
+
+// Taking counts an attempt, so it waits for its time and not the call after it.
+static bool is_too_early(struct auth_reporter *reporter)
+{
+    bool early = loop_now_ns(reporter->loop) < reporter->next_call_ns;
+    if (early) {
+        loop_timer_set(reporter->loop, &reporter->timer, reporter->next_call_ns);
+    }
+    return early;
 }
 
 static bool run_take(struct auth_reporter *reporter)
@@ -219,6 +213,9 @@ static void run(struct auth_reporter *reporter)
 {
     if (reporter->step == STEP_CALL) {
         run_call(reporter);
+        return;
+    }
+    if (reporter->step == STEP_TAKE && is_too_early(reporter)) {
         return;
     }
     bool begun = reporter->step == STEP_TAKE ? run_take(reporter) : run_settle(reporter);
@@ -236,6 +233,8 @@ static void on_timer(void *context)
         reporter->backend->impl->cancel(reporter->backend, reporter->call);
         reporter->call = NULL;
         retry(reporter);
+    } else if (reporter->step == STEP_IDLE) {
+        enter(reporter, STEP_TAKE);
     } else {
         run(reporter);
     }
@@ -319,14 +318,10 @@ struct auth_reporter *auth_reporter_create(struct loop *loop, struct auth_outbox
     reporter->outbox = outbox;
     reporter->backend = backend;
     reporter->deadline_ns = (uint64_t)config->report_ms * CLOCK_NS_PER_MS;
-    reporter->pause_ns = (uint64_t)config->report_retry_ms * CLOCK_NS_PER_MS;
-    reporter->pause_ns_max = (uint64_t)config->report_retry_max_ms * CLOCK_NS_PER_MS;
-    reporter->random = seed;
-    // Zero is the one state that xorshift never leaves.
-    if (seed == 0 && (!auth_crypto_random(&reporter->random, sizeof(reporter->random)) ||
-                      reporter->random == 0)) {
-        reporter->random = 1;
-    }
+    reporter->gap_ns =
+        config->reports_per_second ? CLOCK_NS_PER_S / (uint64_t)config->reports_per_second : 0;
+    auth_backoff_init(&reporter->backoff, (uint64_t)config->report_retry_ms * CLOCK_NS_PER_MS,
+                      (uint64_t)config->report_retry_max_ms * CLOCK_NS_PER_MS, seed);
     loop_timer_init(&reporter->timer, on_timer, reporter);
     for (unsigned i = 0; i < OUTCOME_COUNT; i++) {
         reporter->outcomes[i] =

@@ -3,8 +3,8 @@
 //
 // A failed try is repeated after a pause that doubles, with jitter, up to a ceiling, and the
 // results behind it wait, so that a player's results arrive in order; a refused result goes to the
-// dead-letter state and does not hold up the rest. Survives restarts because its only memory is the
-// outbox.
+// dead-letter state and does not hold up the rest. However much has piled up, no more tries a
+// second begin than the settings allow. Survives restarts because its only memory is the outbox.
 
 #ifndef AUTH_REPORTER_H
 #define AUTH_REPORTER_H

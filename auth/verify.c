@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "auth/breaker.h"
 #include "config/base/log.h"
 
 #define NONE UINT32_MAX
@@ -21,12 +22,13 @@ enum ending {
     ENDING_ERROR,
     ENDING_DEADLINE,
     ENDING_NO_PLACE,
+    ENDING_BREAKER,
     ENDING_CANCELLED,
     ENDING_COUNT,
 };
 
 static const char *const ending_names[ENDING_COUNT] = {
-    "admitted", "denied", "error", "deadline", "no_place", "cancelled",
+    "admitted", "denied", "error", "deadline", "no_place", "breaker_open", "cancelled",
 };
 
 struct header {
@@ -39,6 +41,7 @@ struct slot {
     uint64_t owner;
     uint64_t started_ns;
     struct auth_call *call; // NULL: waits for a place
+    unsigned probe;         // for the breaker
     uint32_t next;          // in the list of requests, or of free slots
     uint32_t previous;
     uint32_t next_in_bucket;
@@ -71,8 +74,10 @@ struct auth_verify {
     uint32_t *buckets; // by owner; chains through next_in_bucket
     struct slot *slots;
     struct loop_timer timer;
+    struct auth_breaker breaker;
     uint64_t *endings[ENDING_COUNT];
     uint64_t *in_flight;
+    uint64_t *breaker_open;
     struct histogram *duration;
 };
 
@@ -144,6 +149,7 @@ static struct slot *add_slot(struct auth_verify *verify, uint64_t owner,
     slot->owner = owner;
     slot->started_ns = loop_now_ns(verify->loop);
     slot->call = NULL;
+    slot->probe = 0;
     copy_request(slot, request);
 
     uint32_t *bucket = bucket_of(verify, owner);
@@ -182,6 +188,29 @@ static void remove_slot(struct auth_verify *verify, struct slot *slot)
     }
 }
 
+// ---- the breaker
+
+static void note_answer(struct auth_verify *verify)
+{
+    if (auth_breaker_answered(&verify->breaker)) {
+        *verify->breaker_open = 0;
+        log_event(LOG_INFO, "backend_breaker_closed",
+                  LOG_S("backend", verify->backend->impl->name));
+    }
+}
+
+static void note_failure(struct slot *slot)
+{
+    struct auth_verify *verify = slot->verify;
+    uint64_t now_ns = loop_now_ns(verify->loop);
+    if (auth_breaker_failed(&verify->breaker, slot->probe, now_ns)) {
+        *verify->breaker_open = 1;
+        log_event(LOG_ERROR, "backend_breaker_open", LOG_S("backend", verify->backend->impl->name),
+                  LOG_U("failures", verify->breaker.failures_max),
+                  LOG_U("probe_in_ms", (verify->breaker.probe_at_ns - now_ns) / CLOCK_NS_PER_MS));
+    }
+}
+
 // ---- the life of a request
 
 static void finish(struct slot *slot, enum ending ending, const struct auth_attributes *attributes)
@@ -203,16 +232,17 @@ static void finish(struct slot *slot, enum ending ending, const struct auth_attr
                     attributes ? attributes : &none);
 }
 
-static bool begin(struct slot *slot);
+static bool begin(struct slot *slot, enum ending *failure);
 
 // Gives free places at the backend to those who wait, oldest first.
 static void promote(struct auth_verify *verify)
 {
     while (verify->first_waiting != NONE && verify->at_backend < verify->at_backend_max) {
         struct slot *slot = &verify->slots[verify->first_waiting];
+        enum ending failure;
         verify->first_waiting = slot->next;
-        if (!begin(slot)) {
-            finish(slot, ENDING_ERROR, NULL);
+        if (!begin(slot, &failure)) {
+            finish(slot, failure, NULL);
         }
     }
 }
@@ -225,6 +255,11 @@ static void on_verdict(void *context, enum auth_verdict verdict,
     assert(slot->call);
     slot->call = NULL;
     verify->at_backend--;
+    if (verdict == AUTH_ERROR) {
+        note_failure(slot);
+    } else {
+        note_answer(verify);
+    }
     finish(slot,
            verdict == AUTH_YES  ? ENDING_ADMITTED
            : verdict == AUTH_NO ? ENDING_DENIED
@@ -233,9 +268,13 @@ static void on_verdict(void *context, enum auth_verdict verdict,
     promote(verify);
 }
 
-static bool begin(struct slot *slot)
+static bool begin(struct slot *slot, enum ending *failure)
 {
     struct auth_verify *verify = slot->verify;
+    if (!auth_breaker_ask(&verify->breaker, loop_now_ns(verify->loop), &slot->probe)) {
+        *failure = ENDING_BREAKER;
+        return false;
+    }
     struct auth_mapped_header headers[AUTH_MAPPED_HEADERS_MAX];
     for (unsigned i = 0; i < slot->header_count; i++) {
         headers[i] = (struct auth_mapped_header){slot->headers[i].name, slot->headers[i].value};
@@ -253,8 +292,13 @@ static bool begin(struct slot *slot)
         .header_count = slot->header_count,
     };
     slot->call = verify->backend->impl->verify(verify->backend, &request, on_verdict, slot);
-    verify->at_backend += slot->call ? 1 : 0;
-    return slot->call;
+    if (!slot->call) {
+        note_failure(slot);
+        *failure = ENDING_ERROR;
+        return false;
+    }
+    verify->at_backend++;
+    return true;
 }
 
 static void withdraw(struct slot *slot)
@@ -274,6 +318,9 @@ static void on_deadline(void *context)
     while (verify->first != NONE &&
            verify->slots[verify->first].started_ns + verify->deadline_ns <= now_ns) {
         struct slot *slot = &verify->slots[verify->first];
+        if (slot->call) { // one that waited in vain says nothing of the backend
+            note_failure(slot);
+        }
         withdraw(slot);
         finish(slot, ENDING_DEADLINE, NULL);
     }
@@ -296,8 +343,9 @@ bool auth_verify_start(struct auth_verify *verify, uint64_t owner,
         }
         return true;
     }
-    if (!begin(slot)) {
-        ++*verify->endings[ENDING_ERROR];
+    enum ending failure;
+    if (!begin(slot, &failure)) {
+        ++*verify->endings[failure];
         remove_slot(verify, slot);
         return false;
     }
@@ -312,6 +360,7 @@ void auth_verify_cancel(struct auth_verify *verify, uint64_t owner)
     }
     struct slot *slot = &verify->slots[index];
     withdraw(slot);
+    auth_breaker_withdrawn(&verify->breaker, slot->probe);
     ++*verify->endings[ENDING_CANCELLED];
     remove_slot(verify, slot);
     promote(verify);
@@ -320,6 +369,11 @@ void auth_verify_cancel(struct auth_verify *verify, uint64_t owner)
 unsigned auth_verify_in_flight(const struct auth_verify *verify)
 {
     return verify->count;
+}
+
+bool auth_verify_breaker_open(const struct auth_verify *verify)
+{
+    return verify->breaker.open;
 }
 
 // ---- creation
@@ -334,13 +388,16 @@ static void count_in(struct auth_verify *verify, struct counters *counters)
     verify->in_flight =
         counter_cell(counters, COUNTER_GAUGE, "paddock_verifications_in_flight",
                      "verifications at the backend or waiting for a place there", NULL, NULL);
+    verify->breaker_open = counter_cell(
+        counters, COUNTER_GAUGE, "paddock_backend_breaker_open",
+        "1 while nobody is verified because the backend has failed too often", NULL, NULL);
     verify->duration = histogram_cell(counters, "paddock_verification_seconds",
                                       "from a player's token to its outcome, waiting included");
 }
 
 struct auth_verify *auth_verify_create(struct loop *loop, struct auth_backend *backend,
                                        const struct config *config, struct counters *counters,
-                                       auth_verify_outcome *outcome, void *user)
+                                       uint64_t seed, auth_verify_outcome *outcome, void *user)
 {
     uint32_t slot_count = (uint32_t)(config->verify_max + config->verify_queue_max);
     uint32_t bucket_count = 1;
@@ -378,6 +435,9 @@ struct auth_verify *auth_verify_create(struct loop *loop, struct auth_backend *b
     for (uint32_t i = 0; i < bucket_count; i++) {
         buckets[i] = NONE;
     }
+    auth_breaker_init(&verify->breaker, (unsigned)config->breaker_failures,
+                      (uint64_t)config->breaker_probe_ms * CLOCK_NS_PER_MS,
+                      (uint64_t)config->breaker_probe_max_ms * CLOCK_NS_PER_MS, seed);
     loop_timer_init(&verify->timer, on_deadline, verify);
     count_in(verify, counters);
     return verify;

@@ -163,6 +163,8 @@ bool config_check(const struct config *config, struct error_list *errors)
                 "players-per-session", errors);
     check_order(config->report_retry_ms, "report-retry-ms", config->report_retry_max_ms,
                 "report-retry-max-ms", errors);
+    check_order(config->breaker_probe_ms, "breaker-probe-ms", config->breaker_probe_max_ms,
+                "breaker-probe-max-ms", errors);
     check_listeners(config, errors);
     check_admin(config, errors);
     check_websocket_path(config, errors);

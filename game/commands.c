@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // One table: name, arguments, function. Output for the caller goes to stdout, errors to stderr.
+// They work on files, whether or not a server runs on them; only `health` speaks to it.
 
 #include "game/commands.h"
 
@@ -9,12 +10,14 @@
 #include <string.h>
 
 #include "auth/backend_embedded.h"
+#include "auth/outbox_tool.h"
 #include "config/paths.h"
 #include "game/admin.h"
 #include "game/maps.h"
 #include "game/replay.h"
 
 #define REPLAY_FILE_BYTES_MAX (8u << 20)
+#define CHECK_JOBS_MAX        16
 
 struct command {
     const char *name;
@@ -140,8 +143,119 @@ static bool verify_replay(const struct config *config, char **words, int count, 
     return ok;
 }
 
+// ---- the results outbox
+
+static bool print_outbox(const char *path, char **words, int count, struct error *error)
+{
+    bool json = count == 1 && strcmp(words[0], "json") == 0;
+    if (count > 1 || (count == 1 && !json)) {
+        return error_set(error, "list takes no argument, or 'json'");
+    }
+    return auth_outbox_print(path, stdout, json, error);
+}
+
+static bool retry_outbox(const char *path, char **words, int count, struct error *error)
+{
+    unsigned moved;
+    if (count != 1) {
+        return error_set(error, "retry takes the key of a dead result, a race id, or 'all'");
+    }
+    bool all = strcmp(words[0], "all") == 0;
+    if (!auth_outbox_retry(path, all ? NULL : words[0], &moved, error)) {
+        return false;
+    }
+    if (moved == 0 && !all) {
+        return error_set(error, "no dead result has the key or race id %.200s", words[0]);
+    }
+    printf("%u dead result%s moved back to pending\n", moved, moved == 1 ? "" : "s");
+    return true;
+}
+
+static bool is_outbox_state(const char *word)
+{
+    return strcmp(word, "pending") == 0 || strcmp(word, "delivered") == 0 ||
+           strcmp(word, "dead") == 0;
+}
+
+static bool export_outbox(const char *path, char **words, int count, struct error *error)
+{
+    unsigned rows;
+    if (count < 1 || count > 2 || (count == 2 && !is_outbox_state(words[1]))) {
+        return error_set(error, "export takes a file name or '-' for the standard output, and then "
+                                "perhaps 'pending', 'delivered' or 'dead'");
+    }
+    bool standard = strcmp(words[0], "-") == 0;
+    FILE *out = standard ? stdout : fopen(words[0], "we");
+    if (!out) {
+        return error_set(error, "cannot write %s: %s", words[0], strerror(errno));
+    }
+    bool ok = auth_outbox_export(path, out, count == 2 ? words[1] : NULL, &rows, error);
+    bool failed = ferror(out);
+    failed = (standard ? fflush(out) : fclose(out)) != 0 || failed;
+    if (ok && failed) {
+        ok = error_set(error, "cannot write %s: %s", words[0], strerror(errno));
+    }
+    if (ok && !standard) {
+        printf("%u result%s written to %s\n", rows, rows == 1 ? "" : "s", words[0]);
+    }
+    return ok;
+}
+
+static bool work_outbox(const struct config *config, char **words, int count, struct error *error)
+{
+    static const struct {
+        const char *name;
+        bool (*run)(const char *path, char **words, int count, struct error *error);
+    } actions[] = {
+        {"export", export_outbox},
+        {"list", print_outbox},
+        {"retry", retry_outbox},
+    };
+    char path[LIMIT_PATH_BYTES];
+    if (!config_data_path(config, config->outbox_db, "outbox.db", path, error)) {
+        return false;
+    }
+    for (size_t i = 0; i < BASE_COUNT(actions); i++) {
+        if (strcmp(words[0], actions[i].name) == 0) {
+            return actions[i].run(path, words + 1, count - 1, error);
+        }
+    }
+    return error_set(error, "outbox knows list, retry and export, not \"%.60s\"", words[0]);
+}
+
+// ---- the backend
+
+static bool try_backend(const struct config *config, struct loop *loop, struct error *error)
+{
+    const struct auth_backend_impl *impl = auth_backend_find(config);
+    struct counters *counters = counters_create();
+    struct worker *worker = worker_create(loop, "check", CHECK_JOBS_MAX, true, error);
+    struct auth_backend_env env = {loop, worker, counters, config};
+    bool ok = worker && (!impl->check || impl->check(&env, stdout, error));
+    worker_destroy(worker);
+    counters_destroy(counters);
+    if (ok) {
+        printf("backend %s: %s\n", impl->name, impl->check ? "ready" : "there is nothing to try");
+    }
+    return ok || error_prefix(error, "backend %s", impl->name);
+}
+
+static bool check_backend(const struct config *config, char **words, int count, struct error *error)
+{
+    (void)words;
+    (void)count;
+    struct clock clock;
+    clock_init_monotonic(&clock);
+    struct loop *loop = loop_create(&clock, error);
+    bool ok = loop && try_backend(config, loop, error);
+    loop_destroy(loop);
+    return ok;
+}
+
 static const struct command commands[] = {
+    {"check", "", 0, 0, check_backend},
     {"health", "", 0, 0, probe_health},
+    {"outbox", "list [json] | retry KEY|all | export FILE|- [STATE]", 1, 3, work_outbox},
     {"replay", "verify FILE", 2, 2, verify_replay},
     {"results", "[json]", 0, 1, print_results},
     {"token", "PLAYER_ID", 1, 1, print_token},
@@ -166,7 +280,9 @@ int game_command_run(const struct config *config, int word_count, char **words)
         }
         return 0;
     }
-    fprintf(stderr, "paddock: no command \"%s\"; there are token, results, replay and health\n",
-            words[0]);
+    fprintf(
+        stderr,
+        "paddock: no command \"%s\"; there are check, health, outbox, replay, results and token\n",
+        words[0]);
     return 2;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The commands besides serving: paddock token, results, health, replay verify.
+// The commands besides serving: paddock check, health, outbox, replay, results, token.
 
 #ifndef GAME_COMMANDS_H
 #define GAME_COMMANDS_H

@@ -122,6 +122,8 @@ struct game_status_source game_server_status(struct game_server *server)
         .conns = server->conns,
         .sessions = server->sessions,
         .admission = server->admission,
+        .backend = server->backend->impl->name,
+        .verify = server->verify,
         .outbox = server->outbox,
         .tick = &server->tick,
         .draining = server->stage != STAGE_SERVING,
@@ -166,7 +168,7 @@ static bool open_backend(struct game_server *server, struct error *error)
     server->reporter = auth_reporter_create(server->loop, server->outbox, server->backend, config,
                                             server->counters, server->env.random_seed);
     server->verify = auth_verify_create(server->loop, server->backend, config, server->counters,
-                                        on_verified, server);
+                                        server->env.random_seed, on_verified, server);
     return (server->reporter && server->verify) || error_set(error, "out of memory");
 }
 

@@ -150,12 +150,14 @@ bool game_status_write(const struct game_status_source *source, struct bytes_buf
         "{s:i, s:i, s:i}", "pending", (int)auth_outbox_count(source->outbox, AUTH_OUTBOX_PENDING),
         "delivered", (int)auth_outbox_count(source->outbox, AUTH_OUTBOX_DELIVERED), "dead",
         (int)auth_outbox_count(source->outbox, AUTH_OUTBOX_DEAD));
+    json_t *backend = json_pack("{s:s, s:b}", "name", source->backend, "breaker_open",
+                                auth_verify_breaker_open(source->verify));
     json_t *status = json_pack(
-        "{s:s, s:b, s:i, s:i, s:o, s:o, s:o, s:o}", "version", PADDOCK_VERSION, "draining",
+        "{s:s, s:b, s:i, s:i, s:o, s:o, s:o, s:o, s:o}", "version", PADDOCK_VERSION, "draining",
         source->draining, "connections", (int)net_conns_count(source->conns), "verifying",
         (int)game_admission_count(source->admission, GAME_ADMISSION_VERIFYING), "tick",
-        describe_tick(source->tick), "outbox", outbox, "listeners", describe_listeners(source),
-        "sessions", sessions);
+        describe_tick(source->tick), "backend", backend, "outbox", outbox, "listeners",
+        describe_listeners(source), "sessions", sessions);
     char *text = status ? json_dumps(status, JSON_COMPACT) : NULL;
     bool ok = text && bytes_buf_append_text(out, text) && bytes_buf_append_text(out, "\n");
     free(text);

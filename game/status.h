@@ -18,6 +18,8 @@ struct game_status_source {
     const struct net_conns *conns;
     const struct game_sessions *sessions;
     const struct game_admission *admission;
+    const char *backend; // its name
+    const struct auth_verify *verify;
     const struct auth_outbox *outbox;
     const struct game_tick *tick;
     bool draining;
@@ -26,8 +28,8 @@ struct game_status_source {
 // Brings the gauges up to date: connections and players by transport, players by state, sessions
 // by phase.
 void game_status_refresh(const struct game_status_source *source);
-// One JSON object: listeners, sessions with their players, tick figures, outbox. No tokens, no
-// addresses. False when `out` is full or memory is short.
+// One JSON object: listeners, sessions with their players, tick figures, backend, outbox. No
+// tokens, no addresses. False when `out` is full or memory is short.
 bool game_status_write(const struct game_status_source *source, struct bytes_buf *out)
     BASE_MUST_USE;
 

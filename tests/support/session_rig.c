@@ -193,8 +193,8 @@ void session_rig_init(struct session_rig *rig, const char *const *settings)
 
 void session_rig_admit(struct session_rig *rig)
 {
-    rig->verify =
-        auth_verify_create(rig->loop, rig->backend, rig->config, rig->counters, on_verified, rig);
+    rig->verify = auth_verify_create(rig->loop, rig->backend, rig->config, rig->counters, 1,
+                                     on_verified, rig);
     const struct game_admission_env env = {
         .config = rig->config,
         .counters = rig->counters,

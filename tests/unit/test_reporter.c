@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "auth/backend_fake.h"
+#include "auth/outbox_tool.h"
 #include "tests/support/auth_rig.h"
 
 #define SEED        42
@@ -365,6 +366,59 @@ static void a_full_worker_is_said_to_the_submitter_and_waited_for(void **state)
     assert_true(auth_reporter_idle(fixture->reporter));
 }
 
+// After an outage the backend is not pushed over by all that has piled up.
+static void no_more_tries_begin_in_a_second_than_the_settings_allow(void **state)
+{
+    struct fixture *fixture = *state;
+    char key[16];
+    fixture->rig.config.reports_per_second = 20;
+    unmake(fixture);
+    make(fixture, ":memory:");
+    auth_fake_set_report(fixture->fake, AUTH_FAKE_RETRY, 3);
+    for (unsigned i = 0; i < 50; i++) {
+        snprintf(key, sizeof(key), "race-%u", i);
+        submit(fixture, key);
+    }
+    auth_rig_run_ms(&fixture->rig, 20 * RETRY_MS);
+    assert_int_equal(auth_fake_counts(fixture->fake).report_calls, 3 + 50);
+    for (unsigned i = 1; i < 3 + 50; i++) {
+        uint64_t gap_ns = call_at(fixture, i)->at_ns - call_at(fixture, i - 1)->at_ns;
+        assert_in_range(gap_ns, 50 * CLOCK_NS_PER_MS, 4 * RETRY_MS * CLOCK_NS_PER_MS);
+        // Waiting for one's turn is no attempt.
+        assert_int_equal(call_at(fixture, i)->attempt, i < 3 ? i + 1 : i == 3 ? 4 : 1);
+    }
+    auth_rig_run_ms(&fixture->rig, 50);
+    assert_true(auth_reporter_idle(fixture->reporter));
+}
+
+static void what_an_operator_sends_again_is_noticed_within_seconds(void **state)
+{
+    struct fixture *fixture = *state;
+    char path[AUTH_RIG_PATH_BYTES];
+    struct error error = {""};
+    unsigned count;
+    auth_rig_path(&fixture->rig, "outbox.db", path);
+    unmake(fixture);
+    make(fixture, path);
+    auth_fake_set_report(fixture->fake, AUTH_FAKE_REFUSE, 2);
+    submit(fixture, "race-1");
+    submit(fixture, "race-2");
+    submit(fixture, "race-3");
+    auth_rig_run_ms(&fixture->rig, 60000);
+    assert_int_equal(auth_outbox_count(fixture->outbox, AUTH_OUTBOX_DEAD), 2);
+    assert_true(auth_outbox_retry(path, "race-2", &count, &error));
+    assert_int_equal(count, 1);
+    auth_rig_run_ms(&fixture->rig, 5000);
+    assert_int_equal(auth_fake_counts(fixture->fake).report_calls, 4);
+    assert_string_equal(call_at(fixture, 3)->key, "race-2");
+    assert_int_equal(call_at(fixture, 3)->attempt, 2);
+    assert_int_equal(auth_outbox_count(fixture->outbox, AUTH_OUTBOX_PENDING), 0);
+    assert_int_equal(auth_outbox_count(fixture->outbox, AUTH_OUTBOX_DELIVERED), 2);
+    assert_int_equal(auth_outbox_count(fixture->outbox, AUTH_OUTBOX_DEAD), 1);
+    assert_int_equal(auth_rig_counter(&fixture->rig, "paddock_outbox_dead"), 1);
+    assert_true(auth_reporter_idle(fixture->reporter));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -385,6 +439,8 @@ int main(void)
         TEST(a_full_disk_is_told_to_the_submitter_and_later_results_get_through),
         TEST(destroying_at_any_moment_calls_nobody_and_leaks_nothing),
         TEST(a_full_worker_is_said_to_the_submitter_and_waited_for),
+        TEST(no_more_tries_begin_in_a_second_than_the_settings_allow),
+        TEST(what_an_operator_sends_again_is_noticed_within_seconds),
     };
     return cmocka_run_group_tests_name("reporter", tests, NULL, NULL);
 }

@@ -25,6 +25,8 @@ static struct game_status_source source_of(struct session_rig *rig)
         .conns = rig->conns,
         .sessions = rig->sessions,
         .admission = rig->admission,
+        .backend = rig->backend->impl->name,
+        .verify = rig->verify,
         .outbox = rig->outbox,
         .tick = &rig->ticks,
     };
@@ -121,6 +123,9 @@ static void status_is_one_json_object_with_everything(void **state)
     assert_false(json_is_true(json_object_get(status, "draining")));
     assert_int_equal(json_integer_value(json_object_get(status, "connections")), 4);
     assert_int_equal(json_integer_value(json_object_get(status, "verifying")), 1);
+    const json_t *backend = json_object_get(status, "backend");
+    assert_string_equal(text_at(backend, "name"), "fake");
+    assert_true(json_is_false(json_object_get(backend, "breaker_open")));
     const json_t *listeners = json_object_get(status, "listeners");
     assert_int_equal(json_array_size(listeners), 1); // dials are no listeners
     assert_non_null(strstr(text_at(json_array_get(listeners, 0), "url"), "memory://rig"));

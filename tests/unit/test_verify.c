@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Verifications in virtual time over the fake backend: everything but its yes is no, in time.
+// Verifications in virtual time over the fake backend: everything but its yes is no, in time; and a
+// backend that fails too often is left alone.
 
 #include "auth/verify.h"
 
@@ -84,7 +85,7 @@ static int set_up(void **state)
     auth_rig_init(&fixture->rig, true);
     fixture->fake = auth_fake_create(fixture->rig.loop);
     fixture->verify = auth_verify_create(fixture->rig.loop, fixture->fake, &fixture->rig.config,
-                                         fixture->rig.counters, on_outcome, fixture);
+                                         fixture->rig.counters, 1, on_outcome, fixture);
     assert_non_null(fixture->verify);
     *state = fixture;
     return 0;
@@ -158,7 +159,7 @@ static void the_deadline_is_exact_and_a_late_answer_reaches_nobody(void **state)
     fixture->rig.config.verify_ms = AUTH_FAKE_SLOW_MS - 1;
     auth_verify_destroy(fixture->verify);
     fixture->verify = auth_verify_create(fixture->rig.loop, fixture->fake, &fixture->rig.config,
-                                         fixture->rig.counters, on_outcome, fixture);
+                                         fixture->rig.counters, 1, on_outcome, fixture);
     uint64_t start_ms = auth_rig_now_ms(&fixture->rig);
     assert_true(start(fixture, 1, AUTH_FAKE_SLOW));
     auth_rig_run_ms(&fixture->rig, 4 * DEADLINE);
@@ -367,7 +368,7 @@ static void all_that_is_known_of_a_player_reaches_the_backend(void **state)
         .client = "test/1",
     };
     struct auth_verify *verify = auth_verify_create(fixture->rig.loop, &notes, &fixture->rig.config,
-                                                    fixture->rig.counters, on_outcome, fixture);
+                                                    fixture->rig.counters, 1, on_outcome, fixture);
     assert_non_null(verify);
     assert_false(auth_verify_start(verify, 1, &request));
     assert_string_equal(asked, "P1 friday wss 192.0.2.1:5 test/1    none");
@@ -380,6 +381,150 @@ static void all_that_is_known_of_a_player_reaches_the_backend(void **state)
     assert_string_equal(asked, "P1 friday wss 192.0.2.1:5 test/1 198.51.100.7:443 "
                                "https://game.example Mozilla/5.0 X-A 1 2 3 4");
     auth_verify_destroy(verify);
+}
+
+// ---- the breaker
+
+#define FAILURES 5
+#define PROBE    2000
+
+static void with_a_breaker(struct fixture *fixture)
+{
+    fixture->rig.config.breaker_failures = FAILURES;
+    fixture->rig.config.breaker_probe_ms = PROBE;
+    fixture->rig.config.breaker_probe_max_ms = 30000;
+    auth_verify_destroy(fixture->verify);
+    fixture->verify = auth_verify_create(fixture->rig.loop, fixture->fake, &fixture->rig.config,
+                                         fixture->rig.counters, 1, on_outcome, fixture);
+}
+
+static void fail_one(struct fixture *fixture, uint64_t owner)
+{
+    assert_true(start(fixture, owner, AUTH_FAKE_ERROR));
+    auth_rig_run_ms(&fixture->rig, 1);
+}
+
+static uint64_t breaker_gauge(struct fixture *fixture)
+{
+    return auth_rig_counter(&fixture->rig, "paddock_backend_breaker_open");
+}
+
+static void after_five_failures_nobody_is_sent_to_the_backend(void **state)
+{
+    struct fixture *fixture = *state;
+    with_a_breaker(fixture);
+    for (uint64_t owner = 1; owner <= FAILURES; owner++) {
+        assert_int_equal(breaker_gauge(fixture), 0);
+        fail_one(fixture, owner);
+    }
+    assert_int_equal(breaker_gauge(fixture), 1);
+    assert_true(auth_verify_breaker_open(fixture->verify));
+    for (uint64_t owner = 10; owner < 1010; owner++) {
+        assert_false(start(fixture, owner, AUTH_FAKE_YES));
+    }
+    assert_int_equal(auth_fake_counts(fixture->fake).verify_calls, FAILURES);
+    assert_int_equal(endings(fixture, "breaker_open"), 1000);
+    assert_int_equal(auth_verify_in_flight(fixture->verify), 0);
+}
+
+static void a_no_is_an_answer_and_calls_that_cannot_begin_are_failures(void **state)
+{
+    struct fixture *fixture = *state;
+    with_a_breaker(fixture);
+    for (unsigned i = 1; i < FAILURES; i++) {
+        fail_one(fixture, i);
+    }
+    assert_true(start(fixture, 9, AUTH_FAKE_NO));
+    auth_rig_run_ms(&fixture->rig, 1);
+    for (unsigned i = 0; i < FAILURES; i++) {
+        assert_int_equal(breaker_gauge(fixture), 0);
+        assert_false(start(fixture, 20 + i, AUTH_FAKE_BUSY));
+    }
+    assert_int_equal(breaker_gauge(fixture), 1);
+    assert_int_equal(endings(fixture, "error"), 2 * FAILURES - 1);
+}
+
+static void those_who_wait_are_told_at_once_when_it_opens(void **state)
+{
+    struct fixture *fixture = *state;
+    with_a_breaker(fixture);
+    fail_one(fixture, 100);
+    for (uint64_t owner = 1; owner <= PLACES; owner++) {
+        assert_true(start(fixture, owner, AUTH_FAKE_HANG));
+        auth_rig_run_ms(&fixture->rig, 100);
+    }
+    // The fourth deadline at the backend is the fifth failure.
+    auth_rig_run_ms(&fixture->rig, DEADLINE);
+    assert_int_equal(auth_fake_counts(fixture->fake).verify_calls, 1 + AT_BACKEND + 3);
+    assert_int_equal(endings(fixture, "deadline"), 4 + 3);
+    assert_int_equal(endings(fixture, "breaker_open"), PLACES - 7);
+    assert_int_equal(fixture->count, 1 + PLACES);
+    for (unsigned i = 0; i < fixture->count; i++) {
+        assert_int_equal(fixture->events[i].outcome, AUTH_UNAVAILABLE);
+    }
+}
+
+static void deadlines_of_those_who_only_waited_do_not_count(void **state)
+{
+    struct fixture *fixture = *state;
+    with_a_breaker(fixture);
+    for (uint64_t owner = 1; owner <= PLACES; owner++) {
+        assert_true(start(fixture, owner, AUTH_FAKE_HANG));
+    }
+    auth_rig_run_ms(&fixture->rig, DEADLINE);
+    assert_int_equal(endings(fixture, "deadline"), PLACES);
+    assert_int_equal(breaker_gauge(fixture), 0); // four were at the backend
+}
+
+static void a_probe_that_is_answered_lets_everybody_in_again(void **state)
+{
+    struct fixture *fixture = *state;
+    with_a_breaker(fixture);
+    for (uint64_t owner = 1; owner <= FAILURES; owner++) {
+        fail_one(fixture, owner);
+    }
+    auth_rig_run_ms(&fixture->rig, PROBE - 2);
+    assert_false(start(fixture, 6, AUTH_FAKE_YES));
+    auth_rig_run_ms(&fixture->rig, PROBE + 2);
+    assert_true(start(fixture, 7, AUTH_FAKE_SLOW));
+    assert_false(start(fixture, 8, AUTH_FAKE_YES)); // one probe
+    auth_rig_run_ms(&fixture->rig, AUTH_FAKE_SLOW_MS);
+    expect_event(fixture, FAILURES, 7, AUTH_ADMITTED);
+    assert_int_equal(breaker_gauge(fixture), 0);
+    for (uint64_t owner = 10; owner < 14; owner++) {
+        assert_true(start(fixture, owner, AUTH_FAKE_YES));
+    }
+}
+
+static void a_probe_whose_player_leaves_makes_room_for_another(void **state)
+{
+    struct fixture *fixture = *state;
+    with_a_breaker(fixture);
+    for (uint64_t owner = 1; owner <= FAILURES; owner++) {
+        fail_one(fixture, owner);
+    }
+    auth_rig_run_ms(&fixture->rig, 2 * PROBE);
+    assert_true(start(fixture, 7, AUTH_FAKE_HANG));
+    assert_false(start(fixture, 8, AUTH_FAKE_YES));
+    auth_verify_cancel(fixture->verify, 7);
+    assert_true(start(fixture, 8, AUTH_FAKE_YES));
+    auth_rig_run_ms(&fixture->rig, 1);
+    expect_event(fixture, FAILURES, 8, AUTH_ADMITTED);
+}
+
+// A backend that is gone is asked a few times a minute, however many knock.
+static void ten_minutes_of_outage_cost_the_backend_a_few_probes(void **state)
+{
+    struct fixture *fixture = *state;
+    with_a_breaker(fixture);
+    unsigned started = 0;
+    for (uint64_t owner = 1; owner <= 60000; owner++) {
+        started += start(fixture, owner, AUTH_FAKE_ERROR);
+        auth_rig_run_ms(&fixture->rig, 10);
+        fixture->count = 0;
+    }
+    assert_int_equal(started, auth_fake_counts(fixture->fake).verify_calls);
+    assert_in_range(started, FAILURES + 600 / 30, FAILURES + 4 + 600 / 15);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -400,6 +545,13 @@ int main(void)
         TEST(the_outcome_callback_may_start_and_cancel),
         TEST(destroying_cancels_all_and_calls_nothing),
         TEST(a_long_random_run_loses_and_doubles_nobody),
+        TEST(after_five_failures_nobody_is_sent_to_the_backend),
+        TEST(a_no_is_an_answer_and_calls_that_cannot_begin_are_failures),
+        TEST(those_who_wait_are_told_at_once_when_it_opens),
+        TEST(deadlines_of_those_who_only_waited_do_not_count),
+        TEST(a_probe_that_is_answered_lets_everybody_in_again),
+        TEST(a_probe_whose_player_leaves_makes_room_for_another),
+        TEST(ten_minutes_of_outage_cost_the_backend_a_few_probes),
     };
     return cmocka_run_group_tests_name("verify", tests, NULL, NULL);
 }
