@@ -240,7 +240,7 @@ static void save_replay(struct game_results *results, const char *race_id, struc
 
 // ---- the end of a race
 
-void game_results_submit(struct game_results *results, struct game_session *session,
+bool game_results_submit(struct game_results *results, struct game_session *session,
                          const struct game_standing *standings)
 {
     struct pending *pending = calloc(1, sizeof(*pending));
@@ -249,13 +249,11 @@ void game_results_submit(struct game_results *results, struct game_session *sess
         bytes_buf_init(&pending->body, RESULT_BYTES_MAX);
     }
     if (!pending || !game_result_encode(session, standings, ended_wall_ms, &pending->body)) {
-        log_event(LOG_ERROR, "result_lost", LOG_S("race", session->race_id),
-                  LOG_S("why", "out of memory"));
         if (pending) {
             bytes_buf_finish(&pending->body);
         }
         free(pending);
-        return;
+        return false;
     }
     pending->results = results;
     pending->session = session->id;
@@ -273,4 +271,5 @@ void game_results_submit(struct game_results *results, struct game_session *sess
     }
     session->replay = NULL;
     commit(pending);
+    return true;
 }

@@ -35,9 +35,10 @@ void game_results_destroy(struct game_results *results);
 struct game_replay *game_results_begin_replay(struct game_results *results,
                                               const struct game_sim *sim,
                                               const struct game_sim_setup *setup);
-// Takes the session's finished race (and its replay) as it stands now.
-void game_results_submit(struct game_results *results, struct game_session *session,
-                         const struct game_standing *standings);
+// Takes the session's finished race (and its replay) as it stands now. False when memory is short:
+// nothing is taken, the caller tries again.
+bool game_results_submit(struct game_results *results, struct game_session *session,
+                         const struct game_standing *standings) BASE_MUST_USE;
 // Results that are not on disk yet.
 unsigned game_results_pending(const struct game_results *results);
 

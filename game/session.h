@@ -85,6 +85,7 @@ struct game_session {
     unsigned races; // begun
     char race_id[GAME_UUID_BYTES];
     uint64_t race_started_wall_ms;
+    bool result_submitted; // of the race that has finished
     bool result_final;
     struct game_sim_setup setup;
     void *state; // of the simulation

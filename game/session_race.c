@@ -57,6 +57,7 @@ static void begin_countdown(struct game_session *session)
     session->setup.map = game_maps_for_race(env->maps, session->races);
     session->setup.seed = game_random_u64(env->random);
     session->races++;
+    session->result_submitted = false;
     session->result_final = false;
     game_random_uuid(env->random, session->race_id);
     memset(session->state, 0, env->sim->state_bytes(&session->setup));
@@ -150,7 +151,7 @@ static void finish_race(struct game_session *session)
     *env->counters.races_finished += 1;
     game_session_begin_phase(session, NET_PHASE_FINISHED, env->config->intermission_ms);
     send_result(session, standings);
-    game_results_submit(env->results, session, standings);
+    session->result_submitted = game_results_submit(env->results, session, standings);
 }
 
 static void step_racing(struct game_session *session)
@@ -189,10 +190,21 @@ void game_session_result_committed(struct game_session *session, const char *rac
     game_session_send_all(session, session->result_final_message, NET_RELIABLE);
 }
 
+// Memory was short when the race ended; the state of the simulation still tells how.
+static void submit_again(struct game_session *session)
+{
+    struct game_standing standings[LIMIT_PLAYERS_PER_SESSION];
+    session->env->sim->standings(session->state, standings);
+    session->result_submitted = game_results_submit(session->env->results, session, standings);
+}
+
 // False when the session has raced enough. A result that is not on disk yet holds it open: players
 // are owed the word that it is final.
 static bool step_finished(struct game_session *session)
 {
+    if (!session->result_submitted) {
+        submit_again(session);
+    }
     if (session->tick < session->phase_ends_tick && !session->env->draining) {
         return true;
     }

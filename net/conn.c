@@ -33,7 +33,8 @@ struct conn {
     unsigned text_echoes;
     struct net_conn_info info; // a copy, valid until `closed` has returned
     struct net_bucket messages, bytes;
-    struct loop_timer hello_timer;
+    struct loop_timer deadline; // of the hello, or now: what could not end the connection at once
+    uint16_t deadline_code;
 };
 
 struct close_cell {
@@ -108,7 +109,7 @@ static void end(struct conn *conn, uint16_t code, bool by_us)
     conn->link = NULL;
     conn->ending = true;
     conn->info.ended_by_us = by_us;
-    loop_timer_cancel(conns->hub->loop, &conn->hello_timer);
+    loop_timer_cancel(conns->hub->loop, &conn->deadline);
     net_addr_limit_close(conns->addr_limit, &conn->info.remote);
     conns->count--;
     if (conn->info.state != NET_STATE_PLAY) {
@@ -128,9 +129,10 @@ static void end(struct conn *conn, uint16_t code, bool by_us)
     conns->first_free = conn->index;
 }
 
-static void on_hello_timer(void *context)
+static void on_deadline(void *context)
 {
-    end(context, NET_CLOSE_AUTH_TIMEOUT, true);
+    struct conn *conn = context;
+    end(conn, conn->deadline_code, true);
 }
 
 static void on_closed(void *user, struct net_link *link, uint16_t code, const char *reason)
@@ -274,7 +276,8 @@ static uint16_t accept_link(void *user, struct net_link *link)
         .opened_ns = now_ns(conns),
     };
     uint64_t hello_ns = (uint64_t)conns->hub->config->hello_ms * CLOCK_NS_PER_MS;
-    loop_timer_set(conns->hub->loop, &conn->hello_timer, now_ns(conns) + hello_ns);
+    conn->deadline_code = NET_CLOSE_AUTH_TIMEOUT;
+    loop_timer_set(conns->hub->loop, &conn->deadline, now_ns(conns) + hello_ns);
     net_link_attach(link, &link_handler, conn);
     net_link_set_urgent(link, true);
     conns->events.opened(conns->user, id_of(conn));
@@ -333,7 +336,7 @@ struct net_conns *net_conns_create(struct net_hub *hub, unsigned capacity,
         conn->index = i;
         conn->generation = 1;
         conn->next_free = i + 1;
-        loop_timer_init(&conn->hello_timer, on_hello_timer, conn);
+        loop_timer_init(&conn->deadline, on_deadline, conn);
     }
     bytes_buf_init(&conns->scratch, LIMIT_MESSAGE_BYTES);
     make_counters(conns);
@@ -371,7 +374,7 @@ void net_conns_destroy(struct net_conns *conns)
     }
     for (unsigned i = 0; i < conns->capacity; i++) {
         struct conn *conn = &conns->slots[i];
-        loop_timer_cancel(conns->hub->loop, &conn->hello_timer);
+        loop_timer_cancel(conns->hub->loop, &conn->deadline);
         if (conn->link) {
             net_link_attach(conn->link, &deaf, NULL);
         }
@@ -411,7 +414,7 @@ void net_conn_set_state(struct net_conns *conns, struct net_conn_id id, unsigned
     }
     assert(state == conn->info.state << 1 || state == NET_STATE_PLAY); // only ever forward
     conn->info.state = state;
-    loop_timer_cancel(conns->hub->loop, &conn->hello_timer);
+    loop_timer_cancel(conns->hub->loop, &conn->deadline);
     if (state == NET_STATE_PLAY) {
         conns->unverified--;
         net_link_set_urgent(conn->link, false);
@@ -430,7 +433,8 @@ void net_conn_send(struct net_conns *conns, struct net_conn_id id, struct net_pa
 void net_conn_send_msg(struct net_conns *conns, struct net_conn_id id, const struct net_msg *msg,
                        enum net_delivery delivery)
 {
-    if (!find_open(conns, id)) {
+    struct conn *conn = find_open(conns, id);
+    if (!conn) {
         return;
     }
     bytes_buf_clear(&conns->scratch);
@@ -438,8 +442,11 @@ void net_conn_send_msg(struct net_conns *conns, struct net_conn_id id, const str
     if (net_msg_encode(&conns->scratch, msg)) {
         payload = net_payload_create(bytes_buf_span(&conns->scratch));
     }
-    if (!payload) { // no memory: a reliable message that is missing would be a lie
-        net_conn_close(conns, id, NET_CLOSE_INTERNAL);
+    if (!payload) {
+        // No memory. A reliable message that is missing would be a lie, so the connection ends; but
+        // not inside a send, where callers do not expect it.
+        conn->deadline_code = NET_CLOSE_INTERNAL;
+        loop_timer_set(conns->hub->loop, &conn->deadline, now_ns(conns));
         return;
     }
     net_conn_send(conns, id, payload, delivery);
