@@ -120,9 +120,9 @@ static void check_websocket_path(const struct config *config, struct error_list 
 bool config_backend_url(const struct config *config, const char *setting, const char *text,
                         struct url *url, struct error *error)
 {
-    if (!url_parse(text, url, error)) {
-        error_prefix(error, "--%s", setting);
-        return false;
+    struct error why;
+    if (!url_parse(text, url, &why)) {
+        return error_set(error, "--%s=%s", setting, why.text);
     }
     bool plain = strcmp(url->scheme, "http") == 0;
     if ((!plain && strcmp(url->scheme, "https") != 0) || url->query[0]) {

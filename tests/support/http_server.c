@@ -34,6 +34,8 @@ struct http_server {
     pthread_t acceptor;
     gnutls_certificate_credentials_t credentials; // NULL: plain HTTP
     pthread_mutex_t lock;                         // of everything below
+    http_server_handler *handler;                 // NULL: the standing reply
+    void *handler_context;
     struct http_server_reply standing;
     struct http_server_reply once[ONCE_MAX];
     unsigned once_count;
@@ -113,7 +115,8 @@ static char *read_request(struct connection *connection)
     return text;
 }
 
-static struct http_server_reply take_reply(struct http_server *server, char *request)
+static struct http_server_reply take_reply(struct http_server *server, char *request,
+                                           char made[HTTP_SERVER_ANSWER_BYTES])
 {
     pthread_mutex_lock(&server->lock);
     struct http_server_reply reply = server->standing;
@@ -121,6 +124,9 @@ static struct http_server_reply take_reply(struct http_server *server, char *req
         reply = server->once[0];
         server->once_count--;
         memmove(&server->once[0], &server->once[1], server->once_count * sizeof(reply));
+    } else if (server->handler) {
+        server->handler(server->handler_context, request, made);
+        reply = (struct http_server_reply){.bytes = made};
     }
     if (server->request_count < HTTP_SERVER_REQUESTS_MAX) {
         server->requests[server->request_count] = request;
@@ -193,7 +199,8 @@ static void *serve(void *context)
         if (!request) {
             break;
         }
-        struct http_server_reply reply = take_reply(connection->server, request);
+        char made[HTTP_SERVER_ANSWER_BYTES];
+        struct http_server_reply reply = take_reply(connection->server, request, made);
         going = answer(connection, &reply);
     }
     if (connection->session) {
@@ -272,6 +279,14 @@ const char *http_server_url(struct http_server *server, const char *path)
     snprintf(server->url, sizeof(server->url), "%s://127.0.0.1:%u%s",
              server->credentials ? "https" : "http", server->port, path);
     return server->url;
+}
+
+void http_server_handle(struct http_server *server, http_server_handler *handler, void *context)
+{
+    pthread_mutex_lock(&server->lock);
+    server->handler = handler;
+    server->handler_context = context;
+    pthread_mutex_unlock(&server->lock);
 }
 
 void http_server_reply(struct http_server *server, struct http_server_reply reply)

@@ -29,6 +29,14 @@ unsigned http_server_port(const struct http_server *server);
 // "http://127.0.0.1:port/path", valid until the next call.
 const char *http_server_url(struct http_server *server, const char *path);
 
+// Makes the answer to a request: a text of less than HTTP_SERVER_ANSWER_BYTES. Called from the
+// server's threads, one at a time.
+#define HTTP_SERVER_ANSWER_BYTES 1024
+typedef void http_server_handler(void *context, const char *request,
+                                 char answer[HTTP_SERVER_ANSWER_BYTES]);
+// Takes the place of the standing reply.
+void http_server_handle(struct http_server *server, http_server_handler *handler, void *context);
+
 // What every request gets from now on. Copies the struct, not the texts.
 void http_server_reply(struct http_server *server, struct http_server_reply reply);
 // One request from then on gets `reply` before the standing one comes back; up to 8 wait in order.

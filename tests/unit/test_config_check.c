@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,6 +75,48 @@ static void the_defaults_need_a_token_and_a_certificate(void **state)
                         "FUSION_SERVER_TOKEN_FILE or --fusion-server-token, or start with --dev on "
                         "a laptop");
     assert_int_equal(errors.count, 2);
+}
+
+static void the_http_backend_needs_a_url_that_does_not_give_the_token_away(void **state)
+{
+    (void)state;
+    set("backend", "http");
+    assert_bad("--backend-url: the http backend needs it");
+    static const char *const good[] = {
+        "https://hooks.example", "https://hooks.example:8443/paddock/",
+        "http://127.0.0.1:8080", "http://[::1]:8080/paddock",
+        "http://localhost/",
+    };
+    for (size_t i = 0; i < BASE_COUNT(good); i++) {
+        set("backend-url", good[i]);
+        assert_good();
+    }
+    static const char *const plain[] = {"http://hooks.example", "http://192.0.2.1:80/x",
+                                        "http://[2001:db8::1]", "http://0.0.0.0:80"};
+    for (size_t i = 0; i < BASE_COUNT(plain); i++) {
+        char error[256];
+        snprintf(error, sizeof(error),
+                 "--backend-url=%s: would send the server token where anybody on the way can read "
+                 "it; use https://, or say --allow-plaintext-backend",
+                 plain[i]);
+        set("backend-url", plain[i]);
+        assert_bad(error);
+        set("allow-plaintext-backend", "true");
+        assert_good();
+        set("allow-plaintext-backend", "false");
+    }
+    set("backend-url", "wss://hooks.example");
+    assert_bad("--backend-url=wss://hooks.example: must be https://host[:port][/path] without a "
+               "query");
+    set("backend-url", "https://hooks.example/?key=1");
+    assert_bad("--backend-url=https://hooks.example/?key=1: must be https://host[:port][/path] "
+               "without a query");
+    set("backend-url", "https://user@hooks.example/");
+    assert_bad("--backend-url=\"https://user@hooks.example/\": user names and passwords do not "
+               "belong here");
+    set("backend-url", "https://hooks.example/");
+    set("backend-key", "/etc/paddock/client.key");
+    assert_bad("--backend-key: useless without --backend-cert");
 }
 
 static void dev_needs_neither(void **state)
@@ -229,6 +272,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_CONFIG(the_defaults_need_a_token_and_a_certificate),
         WITH_CONFIG(dev_needs_neither),
+        WITH_CONFIG(the_http_backend_needs_a_url_that_does_not_give_the_token_away),
         WITH_CONFIG(dev_refuses_to_serve_other_machines),
         WITH_CONFIG(encrypted_listeners_need_a_certificate),
         WITH_CONFIG(a_key_needs_a_certificate),

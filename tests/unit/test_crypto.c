@@ -71,10 +71,22 @@ static void random_bytes_differ_from_draw_to_draw(void **state)
     assert_memory_not_equal(a, b, sizeof(a));
 }
 
+static void hmac_is_that_of_rfc_4231(void **state)
+{
+    (void)state;
+    uint8_t digest[AUTH_CRYPTO_SHA256_BYTES];
+    char hex[65];
+    auth_crypto_hmac_sha256(bytes_of_string("Jefe"),
+                            bytes_of_string("what do ya want for nothing?"), digest); // 4.3
+    bytes_to_hex(bytes_of(digest, sizeof(digest)), hex);
+    assert_string_equal(hex, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sha256_matches_the_standards_examples),
+        cmocka_unit_test(hmac_is_that_of_rfc_4231),
         cmocka_unit_test(base64_matches_rfc_4648),
         cmocka_unit_test(equal_looks_at_every_byte),
         cmocka_unit_test(random_bytes_differ_from_draw_to_draw),
