@@ -29,6 +29,7 @@ struct fake {
     struct auth_fake_counts counts;
     enum auth_fake_report report;
     unsigned report_times;
+    bool down;
     const char *poison;
     const char *const *subjects;
     unsigned subject_count;
@@ -116,6 +117,10 @@ static struct auth_call *fake_verify(struct auth_backend *backend,
             delay_ns = script[i].delay_ns;
         }
     }
+    if (fake->down) {
+        verdict = AUTH_ERROR;
+        delay_ns = 0;
+    }
     struct auth_call *call = begin_call(fake, context, delay_ns);
     call->verify_done = done;
     call->verdict = verdict;
@@ -149,8 +154,10 @@ static struct auth_call *fake_report(struct auth_backend *backend, const struct 
     fake->counts.report_calls++;
     record(fake, report);
     enum auth_fake_report what = AUTH_FAKE_DELIVER;
-    if (fake->poison &&
-        memmem(report->body.data, report->body.size, fake->poison, strlen(fake->poison))) {
+    if (fake->down) {
+        what = AUTH_FAKE_RETRY;
+    } else if (fake->poison &&
+               memmem(report->body.data, report->body.size, fake->poison, strlen(fake->poison))) {
         what = AUTH_FAKE_REFUSE;
     } else if (fake->report_times > 0) {
         fake->report_times--;
@@ -238,6 +245,11 @@ void auth_fake_set_report(struct auth_backend *backend, enum auth_fake_report wh
 {
     fake_of(backend)->report = what;
     fake_of(backend)->report_times = times;
+}
+
+void auth_fake_set_down(struct auth_backend *backend, bool down)
+{
+    fake_of(backend)->down = down;
 }
 
 void auth_fake_set_poison(struct auth_backend *backend, const char *text)

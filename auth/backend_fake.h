@@ -49,6 +49,8 @@ struct auth_fake_counts {
 struct auth_backend *auth_fake_create(struct loop *loop) BASE_MUST_USE;
 // The next `times` reports do this, those after them are delivered.
 void auth_fake_set_report(struct auth_backend *backend, enum auth_fake_report what, unsigned times);
+// While it is down every call that can begin fails at once, whatever else was set.
+void auth_fake_set_down(struct auth_backend *backend, bool down);
 // Every report whose body contains `text` is refused, whatever else was set; NULL ends that.
 void auth_fake_set_poison(struct auth_backend *backend, const char *text);
 // Results are split into one delivery for each of these subjects; borrowed. 0: the whole result.
