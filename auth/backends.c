@@ -8,11 +8,13 @@
 #include "auth/backend.h"
 #include "auth/backend_embedded.h"
 #include "auth/backend_http.h"
+#include "auth/backend_unisave.h"
 
 // Sorted by name.
 static const struct auth_backend_impl *const backends[] = {
     &auth_backend_embedded,
     &auth_backend_http,
+    &auth_backend_unisave,
 };
 
 const struct auth_backend_impl *auth_backend_find(const struct config *config)

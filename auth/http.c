@@ -156,10 +156,22 @@ static enum auth_http_failure failure_of(const struct auth_http_call *call, CURL
     }
 }
 
+// The time before the first byte is only taken once there is a connection, with TLS up.
+static bool was_sent(CURL *easy)
+{
+    curl_off_t pretransfer_us = 0;
+    return curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &pretransfer_us) != CURLE_OK ||
+           pretransfer_us > 0;
+}
+
 static void finish_call(struct auth_http_call *call, CURLcode code)
 {
     struct auth_http *http = call->http;
-    struct auth_http_answer answer = {.failure = failure_of(call, code), .detail = ""};
+    struct auth_http_answer answer = {
+        .failure = failure_of(call, code),
+        .detail = "",
+        .was_sent = was_sent(call->easy),
+    };
     if (answer.failure == AUTH_HTTP_OK) {
         long status = 0;
         curl_off_t retry_after_s = 0;

@@ -57,7 +57,9 @@ enum auth_http_failure {
 struct auth_http_answer {
     enum auth_http_failure failure;
     const char *detail; // one line for people about the failure, maybe empty; never NULL
-    unsigned status;    // 0 on failure
+    // False: nothing of the request has left us. True also when it is not known.
+    bool was_sent;
+    unsigned status; // 0 on failure
     struct bytes_span body;
     unsigned retry_after_s; // as the service asks, capped; 0: it says nothing
 };

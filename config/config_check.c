@@ -138,6 +138,34 @@ bool config_backend_url(const struct config *config, const char *setting, const 
     return true;
 }
 
+static void check_unisave(const struct config *config, struct error_list *errors)
+{
+    const struct {
+        const char *name;
+        const char *value;
+    } needed[] = {
+        {"unisave-game-token", config->unisave_game_token},
+        {"unisave-backend-hash", config->unisave_backend_hash},
+        {"unisave-build-guid", config->unisave_build_guid},
+        {"unisave-device-id", config->unisave_device_id},
+        {"unisave-auth-facet", config->unisave_auth_facet},
+        {"unisave-auth-method", config->unisave_auth_method},
+        {"unisave-result-facet", config->unisave_result_facet},
+        {"unisave-result-method", config->unisave_result_method},
+    };
+    for (size_t i = 0; i < BASE_COUNT(needed); i++) {
+        if (!needed[i].value[0]) {
+            error_list_add(errors, "--%s: the unisave backend needs it", needed[i].name);
+        }
+    }
+    // A facet of the guide compares what it gets with what it has, and null with null is equal.
+    if (config->dev && !config->fusion_server_token) {
+        error_list_add(errors, "the server token is missing: the unisave backend needs the one "
+                               "that its facets compare with, also with --dev; set "
+                               "FUSION_SERVER_TOKEN or FUSION_SERVER_TOKEN_FILE");
+    }
+}
+
 static void check_backend(const struct config *config, struct error_list *errors)
 {
     struct url url;
@@ -145,6 +173,9 @@ static void check_backend(const struct config *config, struct error_list *errors
     bool is_http = config_choice_is("backend", config->backend, "http");
     if (is_http && !config->backend_url[0]) {
         error_list_add(errors, "--backend-url: the http backend needs it");
+    }
+    if (config_choice_is("backend", config->backend, "unisave")) {
+        check_unisave(config, errors);
     }
     if (config->backend_url[0] &&
         !config_backend_url(config, "backend-url", config->backend_url, &url, &error)) {

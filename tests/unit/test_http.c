@@ -51,6 +51,7 @@ struct heard {
     enum auth_http_failure failure;
     unsigned status;
     unsigned retry_after_s;
+    bool was_sent;
     size_t body_size;
     char body[64]; // its beginning
     char detail[128];
@@ -77,6 +78,7 @@ static void on_answer(void *context, const struct auth_http_answer *answer)
     heard->failure = answer->failure;
     heard->status = answer->status;
     heard->retry_after_s = answer->retry_after_s;
+    heard->was_sent = answer->was_sent;
     heard->body_size = answer->body.size;
     snprintf(heard->body, sizeof(heard->body), "%.*s", (int)answer->body.size,
              answer->body.data ? (const char *)answer->body.data : "");
@@ -370,6 +372,7 @@ static void nobody_there_is_a_failure_to_connect(void **state)
     post(fixture, &request, &heard);
     auth_rig_until(&fixture->rig, &heard.answers, 1);
     assert_int_equal(heard.failure, AUTH_HTTP_CONNECT);
+    assert_false(heard.was_sent);
     assert_int_equal(count(fixture, "connect"), 1);
     close(fd);
 }
@@ -393,6 +396,7 @@ static void a_dripping_answer_ends_at_the_deadline(void **state)
     uint64_t before_ms = auth_rig_now_ms(&fixture->rig);
     struct heard heard = ask(fixture, 400);
     assert_int_equal(heard.failure, AUTH_HTTP_TIMEOUT);
+    assert_true(heard.was_sent);
     assert_in_range(auth_rig_now_ms(&fixture->rig) - before_ms, 395, 3000);
 }
 
@@ -446,6 +450,7 @@ static void a_slow_name_server_holds_up_nobody(void **state)
     post(fixture, &request, &heard);
     auth_rig_until(&fixture->rig, &heard.answers, 1);
     assert_int_equal(heard.failure, AUTH_HTTP_TIMEOUT);
+    assert_false(heard.was_sent);
     assert_in_range(auth_rig_now_ms(&fixture->rig) - before_ms, 290, 1000);
     // The threads that still wait for libc end by themselves.
     auth_rig_run_ms(&fixture->rig, SLOW_LOOKUP_MS + 500);
@@ -472,6 +477,7 @@ static void a_request_on_a_kept_connection_is_sent_again_unless_forbidden(void *
     post(fixture, &request, &heard);
     auth_rig_until(&fixture->rig, &heard.answers, 1);
     assert_int_equal(heard.failure, AUTH_HTTP_CLOSED);
+    assert_true(heard.was_sent);
     assert_int_equal(http_server_requests(fixture->server), 4);
 }
 
@@ -534,6 +540,7 @@ static void certificates_are_checked(void **state)
     snprintf(wrong_name, sizeof(wrong_name), "https://127.0.0.2:%u/", http_server_port(server));
     assert_int_equal(ask_trusting(fixture, ours, url).status, 200);
     assert_int_equal(ask_trusting(fixture, other, url).failure, AUTH_HTTP_CERTIFICATE);
+    assert_false(ask_trusting(fixture, other, url).was_sent);
     assert_int_equal(ask_trusting(fixture, "", url).failure, AUTH_HTTP_CERTIFICATE);
     assert_int_equal(ask_trusting(fixture, ours, wrong_name).failure, AUTH_HTTP_CONNECT);
     assert_int_equal(http_server_requests(server), 1);
@@ -553,8 +560,15 @@ static void plain_http_on_a_tls_port_and_the_reverse_fail(void **state)
     struct auth_http_request request = {.url = url, .timeout_ms = 1000};
     post(fixture, &request, &heard);
     auth_rig_until(&fixture->rig, &heard.answers, 1);
-    assert_true(heard.failure != AUTH_HTTP_OK);
+    assert_true(heard.failure != AUTH_HTTP_OK && !heard.was_sent);
+    // Nor when nothing comes of the handshake until the time is over.
+    http_server_reply(fixture->server, (struct http_server_reply){.hang = true});
+    request.timeout_ms = 200;
+    post(fixture, &request, &heard);
+    auth_rig_until(&fixture->rig, &heard.answers, 1);
+    assert_true(heard.failure == AUTH_HTTP_TIMEOUT && !heard.was_sent);
     snprintf(url, sizeof(url), "http://127.0.0.1:%u/", http_server_port(server));
+    request.timeout_ms = 1000;
     post(fixture, &request, &heard);
     auth_rig_until(&fixture->rig, &heard.answers, 1);
     assert_true(heard.failure != AUTH_HTTP_OK);
