@@ -23,7 +23,7 @@ NAMES = ("ada", "brendan", "chen", "dennis", "edsger", "frances", "grace", "hedy
 SESSION = "demo"
 CERTIFICATE = "dev-certificate.pem"  # which --dev makes and puts beside the databases
 FORGED = {"unisavePlayerId": "mallory", "fusionPlayerToken": "Zm9yZ2VkIGJ5IG1hbGxvcnk="}
-CODE_AUTH_DENIED = 4003 # net/close_codes.def
+CODE_AUTH_DENIED = 4003  # net/close_codes.def
 START_SECONDS = 10
 RACE_SECONDS = 50
 STOP_SECONDS = 10
@@ -130,7 +130,8 @@ def run_bots(processes, server, name, urls, tokens, expected):
     with open(log_path, "wb") as log:
         bots = processes.start(
             [os.path.join(BUILD, "tests", "paddock-bots"), *[f"--url={url}" for url in urls],
-             f"--ca={os.path.join(server.folder, CERTIFICATE)}", f"--session={SESSION}", f"--count={len(tokens)}",
+             f"--ca={os.path.join(server.folder, CERTIFICATE)}", f"--session={SESSION}",
+             f"--count={len(tokens)}",
              f"--tokens={token_file}", "--races=1", f"--duration={RACE_SECONDS}",
              *[f"--expect={condition}" for condition in expected]], stdout=log, stderr=log)
     try:
