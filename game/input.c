@@ -5,6 +5,10 @@
 
 #include <string.h>
 
+// A client may claim any tick; what is later than this is only very late, and milliseconds of it
+// fit into 32 bits.
+#define LATE_TICKS_MAX 4096
+
 void game_inputs_clear(struct game_inputs *inputs)
 {
     memset(inputs, 0, sizeof(*inputs));
@@ -27,7 +31,8 @@ enum game_input_verdict game_inputs_claim(struct game_inputs *inputs, uint32_t t
         }
         inputs->newest_tick = tick;
         inputs->late++;
-        note_margin(inputs, (int32_t)(tick - next_tick));
+        uint32_t late = next_tick - tick;
+        note_margin(inputs, -(int32_t)(late < LATE_TICKS_MAX ? late : LATE_TICKS_MAX));
         return GAME_INPUT_LATE;
     }
     if (tick - next_tick >= GAME_INPUT_WINDOW) {

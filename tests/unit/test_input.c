@@ -184,6 +184,20 @@ static void the_report_has_the_least_margin_of_first_arrivals(void **state)
     assert_int_equal(inputs.late, 1);
 }
 
+// The tick that is named is the client's own claim; the margin is turned into 32 bits of
+// milliseconds.
+static void a_margin_has_a_floor_however_old_the_tick_is(void **state)
+{
+    (void)state;
+    static const uint32_t now[] = {5000, 3000000, UINT32_MAX};
+    for (size_t i = 0; i < sizeof(now) / sizeof(now[0]); i++) {
+        struct game_inputs inputs;
+        game_inputs_clear(&inputs);
+        assert_int_equal(offer(&inputs, 1, now[i], 1), GAME_INPUT_LATE);
+        assert_int_equal(inputs.margin_ticks, -4096);
+    }
+}
+
 // With the newest a message carries older inputs that were lost on the way: they come with less
 // lead than the client gave them, and must not make it lead more.
 static void older_inputs_that_come_with_the_newest_do_not_count_for_the_margin(void **state)
@@ -238,6 +252,7 @@ int main(void)
         cmocka_unit_test(whoever_never_sent_anything_holds_nothing),
         cmocka_unit_test(a_stale_cell_is_no_input_for_the_next_lap_of_the_ring),
         cmocka_unit_test(the_report_has_the_least_margin_of_first_arrivals),
+        cmocka_unit_test(a_margin_has_a_floor_however_old_the_tick_is),
         cmocka_unit_test(older_inputs_that_come_with_the_newest_do_not_count_for_the_margin),
         cmocka_unit_test(a_new_report_begins_empty_but_knows_the_newest_tick),
         cmocka_unit_test(clearing_forgets_everything),
