@@ -404,6 +404,7 @@ static void link_message(void *user, struct net_link *link, struct bytes_span me
         client_fail(client, NET_CLOSE_BAD_DATA);
         break;
     case NET_MSG_UNKNOWN_TYPE:
+        break; // the server is newer
     case NET_MSG_WRONG_DIRECTION:
     case NET_MSG_WRONG_STATE:
     case NET_MSG_TOO_BIG:

@@ -101,7 +101,6 @@ static void wrong_bytes_end_the_connection_with_the_right_code(void **state)
         {"\xc1", 1, NET_CLOSE_BAD_DATA},
         {"\x93\x46\x01", 3, NET_CLOSE_BAD_DATA},                     // pong cut short
         {"\x94\x46\x01\x02\x03", 5, NET_CLOSE_BAD_DATA},             // pong with a field too many
-        {"\x92\xcc\xc8\x01", 4, NET_CLOSE_PROTOCOL},                 // no such type
         {"\x92\x03\x01", 3, NET_CLOSE_PROTOCOL},                     // ping: not for us
         {"\xdd\x7f\xff\xff\xff\x46\x01\x02", 8, NET_CLOSE_BAD_DATA}, // 2^31 fields
     };
@@ -118,6 +117,16 @@ static void wrong_bytes_end_the_connection_with_the_right_code(void **state)
         assert_int_equal(stage->closed_code, rows[i].code); // the server hears it, too
         client_stage_teardown(&inner);
     }
+}
+
+static void messages_of_a_later_version_are_passed_over(void **state)
+{
+    struct client_stage *stage = *state;
+    client_stage_join(stage, "memory://server");
+    client_stage_send_bytes(stage, "\x92\xcc\xc8\x01", 4); // no such type
+    client_stage_run(stage, CLOCK_NS_PER_S / 10);
+    assert_int_equal(stage->heard.closes, 0);
+    assert_non_null(stage->client);
 }
 
 static void expect_end(struct client_stage *stage, uint16_t code)
@@ -321,6 +330,7 @@ int main(void)
         ONE(the_round_trip_is_measured_each_second),
         ONE(made_up_pongs_count_for_nothing),
         cmocka_unit_test(wrong_bytes_end_the_connection_with_the_right_code),
+        ONE(messages_of_a_later_version_are_passed_over),
         ONE(anything_before_the_welcome_is_a_protocol_error),
         ONE(a_second_welcome_is_a_protocol_error),
         ONE(a_welcome_of_another_version_is_refused),
