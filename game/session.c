@@ -62,8 +62,7 @@ bool game_session_open(struct game_session *session, const struct game_session_e
     game_random_uuid(env->random, session->uuid);
     // A session without a wish for a name is known by its id.
     snprintf(session->name, sizeof(session->name), "%s", name[0] ? name : session->uuid);
-    log_event(LOG_INFO, "session_open", LOG_S("session", session->name),
-              LOG_S("id", session->uuid));
+    log_peer(LOG_INFO, "session_open", LOG_S("session", session->name), LOG_S("id", session->uuid));
     game_session_begin_phase(session, NET_PHASE_LOBBY, 0);
     return true;
 }
@@ -90,8 +89,8 @@ void game_session_close(struct game_session *session, uint16_t code)
         }
     }
     if (session->name[0]) {
-        log_event(LOG_INFO, "session_end", LOG_S("session", session->name),
-                  LOG_S("id", session->uuid), LOG_U("races", session->races));
+        log_peer(LOG_INFO, "session_end", LOG_S("session", session->name),
+                 LOG_S("id", session->uuid), LOG_U("races", session->races));
     }
     game_replay_discard(session->replay);
     net_payload_unref(session->result_final_message);
@@ -169,6 +168,7 @@ unsigned game_session_seat(struct game_session *session, struct net_conn_id conn
     } else {
         snprintf(seat->name, sizeof(seat->name), "Player %u", slot + 1);
     }
+    session->was_seated = true;
     *session->env->counters.joins += 1;
     game_session_greet(session, slot, false);
     game_session_send_roster(session);

@@ -76,6 +76,7 @@ struct game_session {
     struct game_seat *seats; // players-per-session
     unsigned seat_count;
     unsigned reserved; // seats promised to players who are being verified
+    bool was_seated;   // a promise was kept: there are or were players
 
     enum net_phase phase;
     uint32_t phase_tick, phase_ends_tick; // ends 0 = open

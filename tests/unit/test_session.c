@@ -501,6 +501,24 @@ static void the_next_race_is_another_one(void **state)
     assert_int_equal(fixture->session->seats[0].ack_tick, 0);
 }
 
+// Promises come before the backend has said yes: what they open must not outlive them.
+static void a_session_that_nobody_came_to_ends_with_its_last_promise(void **state)
+{
+    struct fixture *fixture = *state;
+    struct game_sessions *sessions = fixture->rig.sessions;
+    uint16_t code = 0;
+    struct game_session *session =
+        game_sessions_find_room(sessions, "other", fixture->rig.tick, &code);
+    assert_non_null(session);
+    session->reserved = 1;
+    session_rig_step(&fixture->rig, 10 * RATE);
+    assert_int_equal(game_sessions_count(sessions), 2);
+    session->reserved = 0;
+    session_rig_step(&fixture->rig, 1);
+    assert_int_equal(game_sessions_count(sessions), 1);
+    assert_ptr_equal(game_sessions_at(sessions, 0), fixture->session);
+}
+
 static void an_empty_session_ends_after_its_idle_time_unless_a_seat_is_promised(void **state)
 {
     struct fixture *fixture = *state;
@@ -543,6 +561,7 @@ int main(void)
         TEST(a_result_is_told_twice_and_final_only_when_it_is_on_disk),
         TEST(whoever_sits_down_after_the_race_hears_its_final_result),
         TEST(the_next_race_is_another_one),
+        TEST(a_session_that_nobody_came_to_ends_with_its_last_promise),
         TEST(an_empty_session_ends_after_its_idle_time_unless_a_seat_is_promised),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
