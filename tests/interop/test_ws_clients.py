@@ -15,16 +15,9 @@ import unittest
 import websockets
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from paddock import ENVIRONMENT, HELLO, PING, PONG, WELCOME, TestCase, pack, unpack  # noqa: E402
+from paddock import ENVIRONMENT, HELLO, PING, PONG, WELCOME, TestCase, pack, trust_anybody, unpack  # noqa: E402
 
 PROTOCOL = "paddock.v1"
-
-
-def untrusting():
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 class WebSockets(TestCase):
@@ -34,7 +27,7 @@ class WebSockets(TestCase):
     def connect(self, scheme="ws", path="/websocket", **options):
         options.setdefault("subprotocols", [PROTOCOL])
         if scheme == "wss":
-            options["ssl"] = untrusting()
+            options["ssl"] = trust_anybody()
         return websockets.connect(self.server.url(scheme) + path, **options)
 
     def run_async(self, coroutine):
@@ -113,7 +106,7 @@ class WebSockets(TestCase):
         connections = {
             "ws": lambda: http.client.HTTPConnection(where, timeout=30),
             "http on wss": lambda: http.client.HTTPConnection(secure, timeout=30),
-            "wss": lambda: http.client.HTTPSConnection(secure, timeout=30, context=untrusting()),
+            "wss": lambda: http.client.HTTPSConnection(secure, timeout=30, context=trust_anybody()),
         }
         for port, method, path, status, part in (
                 ("ws", "GET", "/", 426, "/websocket"),

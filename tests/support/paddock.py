@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Runs the real paddock binary for integration tests, and talks to it as a stranger would.
 
-The client here is written from net/README.md alone, with the Python standard library: its own
-msgpack, its own framing. Every process is started and ended by this file; ports are chosen by the
-kernel; all files live in one temporary folder.
+A Player says exactly what a test makes it say; paddock_client.py has one that races. Every process is
+started and ended by this file; ports are chosen by the kernel; all files live in one temporary folder.
 """
 
 import json
@@ -12,7 +11,6 @@ import queue
 import shutil
 import signal
 import socket
-import ssl
 import struct
 import subprocess
 import tempfile
@@ -22,6 +20,10 @@ import unittest
 import urllib.request
 import urllib.error
 
+# Some of it only for the tests, which have it from here.
+from paddock_client import (BYE, CLOSING, HELLO, INPUT, PHASE, PING, PONG, RESULT, ROSTER, SNAPSHOT,  # noqa: F401
+                            TIMING, WELCOME, Closed, pack, trust_anybody, unpack)
+
 BUILD = os.environ.get("PADDOCK_BUILD", os.path.join(os.getcwd(), "build", "dev"))
 PADDOCK = os.path.join(BUILD, "paddock")
 BOTS = os.path.join(BUILD, "tests", "paddock-bots")
@@ -30,88 +32,8 @@ PATIENCE = float(os.environ.get("PADDOCK_TEST_PATIENCE", "30"))
 # What the server inherits: nothing of ours that it would take for a setting.
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith(("PADDOCK_", "FUSION_"))}
 
-HELLO, INPUT, PING, BYE = 1, 2, 3, 4
-WELCOME, ROSTER, PHASE, SNAPSHOT, TIMING, RESULT, PONG, CLOSING = range(64, 72)
-
-
-# ---- msgpack, as much of it as the protocol uses
-
-def pack(value):
-    if value is None:
-        return b"\xc0"
-    if value is True or value is False:
-        return b"\xc3" if value else b"\xc2"
-    if isinstance(value, int):
-        if 0 <= value < 128:
-            return bytes([value])
-        if -32 <= value < 0:
-            return struct.pack("b", value)
-        return b"\xce" + struct.pack(">I", value) if value >= 0 else b"\xd2" + struct.pack(">i", value)
-    if isinstance(value, bytes):
-        return b"\xc5" + struct.pack(">H", len(value)) + value
-    if isinstance(value, str):
-        text = value.encode()
-        return b"\xda" + struct.pack(">H", len(text)) + text
-    if isinstance(value, (list, tuple)):
-        return b"\xdc" + struct.pack(">H", len(value)) + b"".join(pack(item) for item in value)
-    raise TypeError(type(value))
-
-
-class Reader:
-    def __init__(self, data):
-        self.data, self.at = data, 0
-
-    def take(self, count):
-        if self.at + count > len(self.data):
-            raise ValueError("truncated msgpack")
-        self.at += count
-        return self.data[self.at - count:self.at]
-
-    def number(self, form):
-        return struct.unpack(form, self.take(struct.calcsize(form)))[0]
-
-    def value(self):
-        kind = self.take(1)[0]
-        if kind < 0x80:
-            return kind
-        if kind >= 0xe0:
-            return kind - 256
-        if 0x90 <= kind < 0xa0:
-            return [self.value() for _ in range(kind & 15)]
-        if 0xa0 <= kind < 0xc0:
-            return self.take(kind & 31).decode()
-        plain = {0xc0: None, 0xc2: False, 0xc3: True}
-        if kind in plain:
-            return plain[kind]
-        integers = {0xcc: ">B", 0xcd: ">H", 0xce: ">I", 0xcf: ">Q", 0xd0: ">b", 0xd1: ">h", 0xd2: ">i", 0xd3: ">q"}
-        if kind in integers:
-            return self.number(integers[kind])
-        lengths = {0xc4: ">B", 0xc5: ">H", 0xc6: ">I", 0xd9: ">B", 0xda: ">H", 0xdb: ">I", 0xdc: ">H", 0xdd: ">I"}
-        length = self.number(lengths[kind])
-        if kind in (0xdc, 0xdd):
-            return [self.value() for _ in range(length)]
-        data = self.take(length)
-        return data if kind in (0xc4, 0xc5, 0xc6) else data.decode()
-
-
-def unpack(data):
-    reader = Reader(data)
-    value = reader.value()
-    if reader.at != len(data):
-        raise ValueError("trailing bytes")
-    return value
-
 
 # ---- a TCP or TLS player
-
-class Closed(Exception):
-    """The server ended the connection; code is None when it did not say why."""
-
-    def __init__(self, code=None, reason=""):
-        super().__init__(f"closed {code} {reason}")
-        self.code = code
-        self.reason = reason
-
 
 class Player:
     def __init__(self, url, timeout=PATIENCE):
@@ -119,10 +41,7 @@ class Player:
         host, _, port = where.rpartition(":")
         self.socket = socket.create_connection((host.strip("[]"), int(port)), timeout)
         if scheme == "tls":
-            context = ssl.create_default_context()
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-            self.socket = context.wrap_socket(self.socket)
+            self.socket = trust_anybody().wrap_socket(self.socket)
         self.buffer = b""
 
     def send_raw(self, data):
