@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+// A browser's view of the server, with the npm packages ws and @msgpack/msgpack: `node node_client.cjs '{"ws": url,
+// "wss": url, "tokens": [...]}'` goes through every scenario below and prints what it saw as one JSON object, which
+// test_node_client.py judges.
+'use strict';
+
+const WebSocket = require('ws');
+const { encode, decode } = require('@msgpack/msgpack');
+
+const HELLO = 1, PING = 3, BYE = 4, WELCOME = 64, PONG = 70;
+const given = JSON.parse(process.argv[2]);
+const forged = JSON.stringify({ unisavePlayerId: 'A', fusionPlayerToken: 'x' });
+
+// A socket whose messages and end can be awaited in order.
+function open(url, protocols = ['paddock.v1']) {
+    const socket = new WebSocket(url, protocols, { rejectUnauthorized: false, origin: 'https://game.example' });
+    const inbox = [];
+    const waiting = [];
+    const put = (item) => (waiting.length ? waiting.shift()(item) : inbox.push(item));
+    socket.on('message', (data, isBinary) => put(isBinary ? decode(data) : data.toString()));
+    socket.on('close', (code, reason) => put({ code, reason: reason.toString() }));
+    socket.on('error', (error) => put({ error: error.message }));
+    socket.next = () => new Promise((resolve) => (inbox.length ? resolve(inbox.shift()) : waiting.push(resolve)));
+    socket.up = new Promise((resolve) => socket.on('open', resolve));
+    socket.tell = (...message) => socket.send(encode(message));
+    return socket;
+}
+
+const hello = (socket, token) => socket.tell(HELLO, 1, Buffer.from(token), '', 'node');
+
+async function until(socket, wanted) {
+    for (;;) {
+        const item = await socket.next();
+        if (!Array.isArray(item) || item[0] === wanted) {
+            return item;
+        }
+    }
+}
+
+async function play(url, token) {
+    const socket = open(url);
+    await socket.up;
+    hello(socket, token);
+    const welcome = await until(socket, WELCOME);
+    socket.tell(PING, 4294967295);
+    const pong = await until(socket, PONG);
+    socket.tell(BYE);
+    return { protocol: socket.protocol, extensions: socket.extensions, welcome, pong, end: await until(socket) };
+}
+
+async function after(url, ...messages) {
+    const socket = open(url);
+    await socket.up;
+    messages.forEach((message) => socket.send(message));
+    return until(socket);
+}
+
+const scenarios = {
+    ws: () => play(given.ws, given.tokens[0]),
+    wss: () => play(given.wss, given.tokens[1]),
+    async echo() {
+        const socket = open(given.wss);
+        await socket.up;
+        socket.send('is the way open? \u00e9');
+        const text = await socket.next();
+        hello(socket, given.tokens[2]);
+        const welcome = await socket.next();
+        socket.close();
+        return { text, next: welcome[0] };
+    },
+    fourth_text: () => echoes(4),
+    async no_subprotocol() {
+        const socket = open(given.wss, []);
+        await socket.up;
+        socket.close();
+        return { protocol: socket.protocol };
+    },
+    wrong_path: () => open(given.wss + '2').next(),
+    wrong_subprotocol: () => open(given.wss, ['graphql-ws']).next(),
+    several_subprotocols: async () => {
+        const socket = open(given.wss, ['graphql-ws', 'paddock.v1']);
+        await socket.up;
+        socket.close();
+        return { protocol: socket.protocol };
+    },
+    forged: () => after(given.wss, encode([HELLO, 1, Buffer.from(forged), '', 'node'])),
+    text_token: () => after(given.wss, encode([HELLO, 1, forged, '', 'node']), encode([BYE])),
+    map: () => after(given.wss, encode({ type: 'hello' })),
+    rubbish: () => after(given.wss, Buffer.from('rubbish')),
+    too_big: () => after(given.wss, Buffer.alloc(16385)),
+    async own_code() {
+        const socket = open(given.wss);
+        await socket.up;
+        socket.close(4321, 'changed my mind');
+        return socket.next();
+    },
+    async kept_alive() { // --ping-ms is 1000: without pongs the server would have given up after two seconds
+        const socket = open(given.wss);
+        let pings = 0;
+        socket.on('ping', () => pings++);
+        await socket.up;
+        hello(socket, given.tokens[3]);
+        await new Promise((resolve) => setTimeout(resolve, 3500));
+        const open_ = socket.readyState === WebSocket.OPEN;
+        socket.close();
+        return { pings, open: open_ };
+    },
+};
+
+async function echoes(count) {
+    const socket = open(given.ws);
+    await socket.up;
+    for (let i = 0; i < count; i++) {
+        socket.send('text ' + i);
+    }
+    const seen = [];
+    for (let i = 0; i < count; i++) {
+        seen.push(await socket.next());
+    }
+    return seen;
+}
+
+async function main() {
+    const seen = {};
+    for (const [name, scenario] of Object.entries(scenarios)) {
+        seen[name] = await scenario();
+    }
+    console.log(JSON.stringify(seen, (key, value) => (value instanceof Uint8Array ? [...value] : value)));
+    process.exit(0);
+}
+
+main().catch((error) => {
+    console.error(error);
+    process.exit(1);
+});
