@@ -131,12 +131,13 @@ static json_t *describe_session(const struct game_status_source *source,
 
 static json_t *describe_tick(const struct game_tick *tick)
 {
-    return json_pack(
-        "{s:i, s:I, s:b, s:I, s:I, s:f, s:f}", "rate", (int)tick->rate, "number",
-        (json_int_t)(tick->next - 1), "running", tick->running, "run", (json_int_t)*tick->run,
-        "skipped", (json_int_t)*tick->skipped, "lateness_p99_ms",
-        (double)histogram_quantile_ns(tick->lateness, 990) / CLOCK_NS_PER_MS, "duration_p99_ms",
-        (double)histogram_quantile_ns(tick->duration, 990) / CLOCK_NS_PER_MS);
+    return json_pack("{s:i, s:I, s:b, s:I, s:I, s:I, s:I}", "rate", (int)tick->rate, "number",
+                     (json_int_t)(tick->next - 1), "running", tick->running, "run",
+                     (json_int_t)*tick->run, "skipped", (json_int_t)*tick->skipped,
+                     "lateness_p99_us",
+                     (json_int_t)(histogram_quantile_ns(tick->lateness, 990) / CLOCK_NS_PER_US),
+                     "duration_p99_us",
+                     (json_int_t)(histogram_quantile_ns(tick->duration, 990) / CLOCK_NS_PER_US));
 }
 
 bool game_status_write(const struct game_status_source *source, struct bytes_buf *out)
