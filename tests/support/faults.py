@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: MIT
+"""A server whose disk fails, whose power is cut, or that is killed, at a chosen call; and the checker.
+
+The calls are counted by fault_shim.c, which is preloaded into the server. A `Track` is one data
+folder through many lives of the server: it remembers everything that players were told, and in
+the end compares that with what the backend was told.
+"""
+
+import json
+import mmap
+import os
+import re
+import selectors
+import shutil
+import struct
+import subprocess
+import tempfile
+import threading
+import time
+
+from paddock import BUILD, PADDOCK, PATIENCE, PHASE, RESULT, WELCOME, Closed, Player, Server
+
+SHIM = os.path.join(BUILD, "tests", "fault_shim.so")
+
+WRITE, SYNC, TRUNCATE, UNLINK, RENAME = 1, 2, 4, 8, 16
+ALL = WRITE | SYNC | TRUNCATE | UNLINK | RENAME
+KILL_BEFORE, KILL_AFTER, KILL_TORN, POWER, POWER_SOME, EIO, ENOSPC, SHORT = range(1, 9)
+NAMES = ["none", "killed before", "killed after", "killed half way", "power cut", "power cut, some written",
+         "EIO", "ENOSPC", "short write"]
+DEADLY = (KILL_BEFORE, KILL_AFTER, KILL_TORN, POWER, POWER_SOME)
+
+# A room of two begins at once; whoever stands still is out of time after a second.
+QUICK = ("--players-per-session=2", "--min-players=2", "--lobby-ms=0", "--countdown-ms=0", "--intermission-ms=0",
+         "--time-limit-ms=1000", "--tick-rate=20", "--snapshot-rate=1", "--connects-per-second=0",
+         "--report-retry-ms=20", "--report-retry-max-ms=200", "--reports-per-second=0")
+
+
+def preload():
+    """What LD_PRELOAD must be: a sanitizer's library has to come first."""
+    libraries = subprocess.run(["ldd", PADDOCK], capture_output=True, text=True, check=True).stdout
+    sanitizer = re.search(r"=> (\S*/lib(?:asan|clang_rt\.asan)\S*)", libraries)
+    return " ".join(([sanitizer.group(1)] if sanitizer else []) + [SHIM])
+
+
+class Faults:
+    """The control page that the shim maps; its layout is struct control in fault_shim.c."""
+
+    FIELDS = ("clock_ms", "calls", "kinds", "at", "times", "action", "seed")
+
+    def __init__(self, folder, files=".db"):
+        self.path = os.path.join(folder, "faults")
+        with open(self.path, "wb") as file:
+            file.write(bytes(8 * len(self.FIELDS)))
+        with open(self.path, "r+b") as file:
+            self.page = mmap.mmap(file.fileno(), 8 * len(self.FIELDS))
+        self.environment = {"LD_PRELOAD": preload(), "FAULT_CONTROL": self.path, "FAULT_FILES": files}
+
+    def get(self, name):
+        return struct.unpack_from("q", self.page, 8 * self.FIELDS.index(name))[0]
+
+    def set(self, **fields):
+        for name, value in fields.items():
+            struct.pack_into("q", self.page, 8 * self.FIELDS.index(name), value)
+
+    def plan(self, action, at, times=1, kinds=ALL, seed=1):
+        """From now on: at the at-th call of these kinds."""
+        self.set(at=0)
+        self.set(calls=0, kinds=kinds, times=times, action=action, seed=seed)
+        self.set(at=at)
+
+    def clear(self):
+        self.set(at=0, kinds=ALL)
+
+
+class Room:
+    """Two players in one session who stand still and write down what they are told."""
+
+    def __init__(self, server, name, tokens):
+        self.players = []
+        for token in tokens:
+            player = Player(server.url("tcp"))
+            self.players.append(player)
+            player.hello(token, name)
+
+    def close(self):
+        for player in self.players:
+            player.close()
+
+
+class Track:
+    """One data folder. What players heard: races that began, and results told as final, in order."""
+
+    def __init__(self, rooms=1, flags=()):
+        self.folder = tempfile.mkdtemp(prefix="paddock-crash-")
+        self.faults = Faults(self.folder)
+        self.flags = (*QUICK, *flags)
+        self.begun = {}  # race id: room
+        self.told = {}   # room: race ids in order
+        self.rooms = [f"room-{index}" for index in range(rooms)]
+        self.lives = 0
+        self.deaths = 0
+        self.tokens = {}
+        server = Server(*self.flags, folder=self.folder)
+        for room in self.rooms:
+            self.told[room] = []
+            self.tokens[room] = [server.token(f"{room}-{index}") for index in (1, 2)]
+        server.signal()
+        server.wait()
+        server.stop()
+
+    def close(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _hear(self, room, message):
+        if message[0] == PHASE and message[4]:
+            self.begun[message[4]] = room
+        if message[0] == RESULT and message[2] and message[1] not in self.told[room]:
+            self.told[room].append(message[1])
+
+    def _listen(self, rooms, until):
+        """Reads what players are told until all are closed, or `until` says that it is enough."""
+        with selectors.DefaultSelector() as selector:
+            for name, room in rooms.items():
+                for player in room.players:
+                    selector.register(player.socket, selectors.EVENT_READ, (name, player))
+            end = time.monotonic() + PATIENCE
+            while selector.get_map() and not until():
+                if time.monotonic() > end:
+                    raise TimeoutError("the server neither died nor raced on")
+                for key, _ in selector.select(timeout=0.05):
+                    name, player = key.data
+                    if not self._read(name, player):
+                        selector.unregister(player.socket)
+
+    def _read(self, name, player):
+        """Everything that has arrived; False at the end of the connection."""
+        try:
+            while True:
+                self._hear(name, player.receive())
+                if len(player.buffer) < 4:
+                    return True
+                length = struct.unpack(">I", player.buffer[:4])[0]
+                if len(player.buffer) < 4 + length:
+                    return True
+        except (Closed, OSError):
+            return False
+
+    def _join(self, server):
+        """Rooms with both players in, as far as the server lived."""
+        rooms = {}
+        for name in self.rooms:
+            try:
+                rooms[name] = Room(server, name, self.tokens[name])
+            except (Closed, OSError, KeyError):
+                pass
+        return rooms
+
+    def live(self, until, *, during=None):
+        """One life: races until it dies or `until(track)`. True when it died of its fault."""
+        self.lives += 1
+        server = Server(*self.flags, folder=self.folder, env=self.faults.environment, wait=False)
+        try:
+            try:
+                server.wait_event("ready")
+            except AssertionError:  # ended before
+                return self._judge_death(server)
+            if during:
+                threading.Thread(target=during, args=(server,), daemon=True).start()
+            self._race(server, until)
+            if server.process.poll() is None:
+                self.faults.set(at=0)
+                return False
+            return self._judge_death(server)
+        finally:
+            server.stop()
+
+    def _race(self, server, until):
+        rooms = self._join(server)
+        try:
+            self._listen(rooms, lambda: until(self) or server.process.poll() is not None)
+            if until(self):
+                return
+            server.wait()  # its sockets end before it does
+            for name, room in rooms.items():  # what had arrived when it died
+                for player in room.players:
+                    player.socket.settimeout(1)
+                    while self._read(name, player):
+                        pass
+        finally:
+            for room in rooms.values():
+                room.close()
+
+    def _judge_death(self, server):
+        status = server.wait()
+        self.deaths += status == -9
+        if status == -9 or (status == 1 and "paddock:" in server.errors):  # said why it does not start
+            return True
+        raise AssertionError(f"exit status {status}: {server.errors}")
+
+    def count_told(self):
+        return sum(len(told) for told in self.told.values())
+
+    def finish(self):
+        """A last life without faults delivers what is left. Then what was told must have arrived."""
+        self.faults.clear()
+        server = Server(*self.flags, folder=self.folder)
+        try:
+            end = time.monotonic() + PATIENCE
+            while server.status()["outbox"]["pending"] > 0:
+                if time.monotonic() > end:
+                    raise TimeoutError(server.status()["outbox"])
+                time.sleep(0.02)
+            outbox = server.status()["outbox"]
+            stored = server.results()["races"]
+            exported = server.command("outbox", "export", "-").splitlines()
+            keys = [json.loads(line)["key"] for line in exported]
+            server.signal()
+            if server.wait() != 0 or server.errors:
+                raise AssertionError(server.errors)
+        finally:
+            server.stop()
+        return Verdict(self, outbox, stored, keys)
+
+
+class Verdict:
+    """What the backend has, held against what players were told."""
+
+    def __init__(self, track, outbox, stored, keys):
+        self.problems = []
+        self.told = track.count_told()
+        self.stored = len(stored)
+        self.deliveries = sum(race["deliveries"] for race in stored)
+        ids = [race["race_id"] for race in stored]
+        if outbox["dead"] or outbox["pending"]:
+            self.problems.append(f"not delivered: {outbox}")
+        if len(set(ids)) != len(ids):
+            self.problems.append("stored twice")
+        self.problems += [f"never happened: {race}" for race in ids if race not in track.begun]
+        self.problems += [f"not of the outbox: {race}" for race in ids if race not in keys]
+        for room, told in track.told.items():
+            self.problems += [f"lost: {race} of {room}" for race in told if race not in ids]
+            arrived = [race for race in ids if race in told]
+            if arrived != [race for race in told if race in ids]:
+                self.problems.append(f"out of order in {room}: {told} arrived as {arrived}")
+        for race in stored:
+            players = sorted(standing["player_id"] for standing in race["standings"])
+            room = track.begun.get(race["race_id"])
+            if room and players != [f"{room}-1", f"{room}-2"]:
+                self.problems.append(f"not the players of {race['race_id']}: {players}")
