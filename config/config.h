@@ -50,6 +50,12 @@ enum config_duplicate {
     CONFIG_DUPLICATE_REFUSE,
 };
 
+enum config_test_page {
+    CONFIG_TEST_PAGE_DEV,
+    CONFIG_TEST_PAGE_ON,
+    CONFIG_TEST_PAGE_OFF,
+};
+
 // What a command line asks for besides settings: words without dashes ("token", "P1") and the
 // switches that every command knows.
 struct config_command {

@@ -102,18 +102,32 @@ static void check_admin(const struct config *config, struct error_list *errors)
     }
 }
 
+// Visible ASCII without any of `without`.
+static bool is_plain(const char *text, const char *without)
+{
+    for (const char *at = text; *at; at++) {
+        if (*at <= 0x20 || *at >= 0x7F || strchr(without, *at)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void check_websocket_path(const struct config *config, struct error_list *errors)
 {
     const char *path = config->websocket_path;
-    bool good = path[0] == '/';
-    for (const char *at = path; *at; at++) {
-        good = good && *at > 0x20 && *at < 0x7F && !strchr("?#%", *at);
-    }
-    if (!good) {
+    const char *node = config->node_id;
+    if (path[0] != '/' || !is_plain(path, "?#%")) {
         error_list_add(errors,
                        "--websocket-path=%.60s: must begin with / and hold only visible ASCII "
                        "without ?, # and %%",
                        path);
+    }
+    if (!is_plain(node, "/?#%") || strcmp(node, ".") == 0 || strcmp(node, "..") == 0) {
+        error_list_add(errors,
+                       "--node-id=%.60s: is part of a path, so it must be visible ASCII without /, "
+                       "?, # and %%, and neither . nor ..",
+                       node);
     }
 }
 

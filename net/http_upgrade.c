@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "net/http_page.h"
+
 struct answer {
     unsigned status;
     const char *phrase;
@@ -20,6 +22,7 @@ struct answer {
 
 static const struct answer answers[] = {
     [NET_HTTP_SWITCH] = {101, "Switching Protocols", NULL, NULL},
+    [NET_HTTP_PAGE] = {200, "OK", NULL, NULL},
     [NET_HTTP_BAD_SYNTAX] = {400, "Bad Request", CLOSE_FIELDS,
                              "This is not a well-formed HTTP/1.1 request.\n"},
     [NET_HTTP_BAD_LENGTH_OF_LINE] = {414, "URI Too Long", CLOSE_FIELDS,
@@ -152,7 +155,31 @@ static bool offers_subprotocol(const struct net_http_head *head, struct bytes_sp
     return !offered;
 }
 
-enum net_http_answer net_http_upgrade_judge(const struct net_http_head *head, const char *path,
+// Byte for byte: whoever decodes escapes or resolves dots here disagrees with some proxy in front.
+static bool is_socket_path(struct bytes_span path, const struct net_http_site *site)
+{
+    size_t size = strlen(site->path);
+    if (path.size < size || memcmp(path.data, site->path, size) != 0) {
+        return false;
+    }
+    struct bytes_span rest = bytes_of(path.data + size, path.size - size);
+    return rest.size == 0 ||
+           (site->node[0] != '\0' && rest.data[0] == '/' &&
+            bytes_equal(bytes_of(rest.data + 1, rest.size - 1), bytes_of_string(site->node)));
+}
+
+// For whoever does not ask for a WebSocket at its path.
+static enum net_http_answer judge_page(struct bytes_span path, const struct net_http_site *site)
+{
+    bool is_root = bytes_equal(path, bytes_of_string("/"));
+    if (site->has_page && (is_root || bytes_equal(path, bytes_of_string("/websockets.html")))) {
+        return NET_HTTP_PAGE;
+    }
+    return is_root ? NET_HTTP_ROOT_PAGE : NET_HTTP_NOT_FOUND;
+}
+
+enum net_http_answer net_http_upgrade_judge(const struct net_http_head *head,
+                                            const struct net_http_site *site,
                                             struct bytes_span *unknown)
 {
     struct bytes_span requested;
@@ -169,9 +196,8 @@ enum net_http_answer net_http_upgrade_judge(const struct net_http_head *head, co
     }
     bool upgrades = net_http_head_lists(head, "upgrade", "websocket") &&
                     net_http_head_lists(head, "connection", "upgrade");
-    if (!bytes_equal(requested, bytes_of_string(path))) {
-        return !upgrades && bytes_equal(requested, bytes_of_string("/")) ? NET_HTTP_ROOT_PAGE
-                                                                         : NET_HTTP_NOT_FOUND;
+    if (!is_socket_path(requested, site)) {
+        return upgrades ? NET_HTTP_NOT_FOUND : judge_page(requested, site);
     }
     if (!upgrades) {
         return NET_HTTP_NO_UPGRADE;
@@ -216,6 +242,9 @@ bool net_http_upgrade_answer(struct bytes_buf *out, enum net_http_answer answer,
     char text[512];
     if (answer == NET_HTTP_SWITCH) {
         return answer_switch(out, head);
+    }
+    if (answer == NET_HTTP_PAGE) {
+        return net_http_page_answer(out, path);
     }
     fill_in(text, sizeof(text), row->text, path);
     return bytes_buf_append_format(out,

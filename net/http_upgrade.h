@@ -11,11 +11,12 @@
 
 #define NET_WS_SUBPROTOCOL "paddock.v1"
 // Enough for every answer and every request that is built here.
-#define NET_HTTP_ANSWER_BYTES 1024
+#define NET_HTTP_ANSWER_BYTES 16384
 
-// Why a request is refused; NET_HTTP_SWITCH is the one that is not.
+// What becomes of a request; all but NET_HTTP_SWITCH end the connection.
 enum net_http_answer {
     NET_HTTP_SWITCH,
+    NET_HTTP_PAGE,
     NET_HTTP_BAD_SYNTAX,
     NET_HTTP_BAD_LENGTH_OF_LINE,
     NET_HTTP_BAD_LENGTH,
@@ -35,16 +36,24 @@ enum net_http_answer {
 
 unsigned net_http_answer_status(enum net_http_answer answer); // 101, 400, ...
 
+// What there is on a listener; the texts are borrowed.
+struct net_http_site {
+    const char *path; // of the WebSocket
+    const char *node; // which is at <path>/<node> as well; empty: it has no name
+    bool has_page;    // the test page, at / and /websockets.html
+};
+
 // ---- server
 
 // The answer to a head that is malformed or too large (not MORE, not COMPLETE).
 enum net_http_answer net_http_upgrade_refuse(enum net_http_verdict verdict);
-// Judges a complete request; `path` is where the WebSocket is. With NET_HTTP_BAD_SUBPROTOCOL
-// *unknown is the first one that was offered.
-enum net_http_answer net_http_upgrade_judge(const struct net_http_head *head, const char *path,
+// Judges a complete request. With NET_HTTP_BAD_SUBPROTOCOL *unknown is the first one that was
+// offered.
+enum net_http_answer net_http_upgrade_judge(const struct net_http_head *head,
+                                            const struct net_http_site *site,
                                             struct bytes_span *unknown);
-// Appends the bytes of the answer. `head` is that of a request that may switch, else NULL. Nothing
-// that the peer sent comes back in it but the accept value.
+// Appends the bytes of the answer; `path` is the site's. `head` is that of a request that may
+// switch, else NULL. Nothing that the peer sent comes back in it but the accept value.
 bool net_http_upgrade_answer(struct bytes_buf *out, enum net_http_answer answer, const char *path,
                              const struct net_http_head *head) BASE_MUST_USE;
 

@@ -36,6 +36,16 @@ static uint16_t switch_over(struct layer_upgrade *upgrade)
 
 // ---- server
 
+static struct net_http_site site_of(const struct config *config)
+{
+    return (struct net_http_site){
+        .path = config->websocket_path,
+        .node = config->node_id,
+        .has_page = config->test_page == CONFIG_TEST_PAGE_ON ||
+                    (config->test_page == CONFIG_TEST_PAGE_DEV && config->dev),
+    };
+}
+
 static bool write_answer(struct layer_upgrade *upgrade, enum net_http_answer answer)
 {
     struct net_layer *layer = &upgrade->base;
@@ -56,8 +66,8 @@ static uint16_t refuse(struct layer_upgrade *upgrade, enum net_http_answer answe
     if (!write_answer(upgrade, answer)) {
         return net_layer_fail(layer, NET_CLOSE_LOST, "out of memory");
     }
-    return net_layer_fail(layer, NET_CLOSE_PROTOCOL, "answered with HTTP status %u",
-                          net_http_answer_status(answer));
+    return net_layer_fail(layer, answer == NET_HTTP_PAGE ? NET_CLOSE_NORMAL : NET_CLOSE_PROTOCOL,
+                          "answered with HTTP status %u", net_http_answer_status(answer));
 }
 
 // Two lines as the Photon documentation shows them, because that is what people search for.
@@ -81,9 +91,9 @@ static void log_unknown_subprotocol(const struct layer_upgrade *upgrade, struct 
 static uint16_t serve(struct layer_upgrade *upgrade)
 {
     struct net_layer *layer = &upgrade->base;
+    struct net_http_site site = site_of(layer->env->config);
     struct bytes_span unknown;
-    enum net_http_answer answer =
-        net_http_upgrade_judge(upgrade->head, layer->env->config->websocket_path, &unknown);
+    enum net_http_answer answer = net_http_upgrade_judge(upgrade->head, &site, &unknown);
     if (answer == NET_HTTP_BAD_SUBPROTOCOL) {
         log_unknown_subprotocol(upgrade, unknown);
     }

@@ -33,17 +33,18 @@ static enum net_http_verdict read_head(struct net_http_head *head, const uint8_t
 static void answer(struct bytes_buf *out, const struct net_http_head *head,
                    enum net_http_verdict verdict)
 {
+    static const struct net_http_site site = {"/websocket", "node1", true};
     struct bytes_span unknown = {0};
     struct bytes_span key = {0};
     enum net_http_answer how = verdict == NET_HTTP_COMPLETE
-                                   ? net_http_upgrade_judge(head, "/websocket", &unknown)
+                                   ? net_http_upgrade_judge(head, &site, &unknown)
                                    : net_http_upgrade_refuse(verdict);
     if (how == NET_HTTP_SWITCH) {
         assert(net_http_head_find(head, "sec-websocket-key", &key) == 1);
         assert(net_ws_key_is_valid(key));
     }
     bool written =
-        net_http_upgrade_answer(out, how, "/websocket", how == NET_HTTP_SWITCH ? head : NULL);
+        net_http_upgrade_answer(out, how, site.path, how == NET_HTTP_SWITCH ? head : NULL);
     assert(written);
     if (verdict == NET_HTTP_COMPLETE) {
         net_http_upgrade_check(head, "dGhlIHNhbXBsZSBub25jZQ==");

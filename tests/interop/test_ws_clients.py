@@ -4,6 +4,8 @@
 upgrade, OpenSSL's s_client for what TLS may and may not be."""
 
 import asyncio
+import base64
+import hashlib
 import http.client
 import os
 import socket
@@ -109,10 +111,11 @@ class WebSockets(TestCase):
             "wss": lambda: http.client.HTTPSConnection(secure, timeout=30, context=trust_anybody()),
         }
         for port, method, path, status, part in (
-                ("ws", "GET", "/", 426, "/websocket"),
+                ("ws", "GET", "/", 200, "WebSocket Test"),
                 ("ws", "GET", "/websocket", 426, "'Upgrade: websocket'"),
                 ("ws", "POST", "/websocket", 405, "GET"),
-                ("wss", "GET", "/", 426, "/websocket"),
+                ("wss", "GET", "/", 200, "WebSocket Test"),
+                ("wss", "GET", "/websockets.html", 200, "WebSocket Test"),
                 ("wss", "GET", "/favicon.ico", 404, "/websocket"),
                 ("http on wss", "GET", "/", 400, "wss://")):
             connection = connections[port]()
@@ -121,6 +124,47 @@ class WebSockets(TestCase):
             self.assertEqual(answer.status, status, (port, path))
             self.assertIn(part, answer.read().decode())
             connection.close()
+
+
+class Paths(TestCase):
+    """What an operator chose for the HTTP side of the port."""
+
+    def get(self, server, path):
+        connection = http.client.HTTPConnection(server.url("ws").split("//")[1], timeout=30)
+        self.addCleanup(connection.close)
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer, answer.read()
+
+    def test_the_page_may_run_exactly_its_own_script(self):
+        answer, body = self.get(self.serve("--websocket-path=/a&b", listen=("ws",)), "/")
+        self.assertEqual(answer.getheader("Content-Type"), "text/html; charset=utf-8")
+        self.assertIn(b'data-path="/a&amp;b"', body)
+        script = body.split(b"<script>")[1].split(b"</script>")[0]
+        digest = base64.b64encode(hashlib.sha256(script).digest()).decode()
+        policy = answer.getheader("Content-Security-Policy")
+        self.assertIn("default-src 'none'", policy)
+        self.assertIn(f"script-src 'sha256-{digest}'", policy)
+        self.assertNotIn(b"innerHTML", body)
+        self.assertEqual(body.count(b"<script"), 1)
+
+    def test_the_page_can_be_switched_off(self):
+        server = self.serve("--test-page=off", listen=("ws",))
+        self.assertEqual(self.get(server, "/")[0].status, 426)
+        self.assertEqual(self.get(server, "/websockets.html")[0].status, 404)
+
+    def test_a_node_has_its_own_path(self):
+        server = self.serve("--node-id=node1", listen=("ws",))
+
+        async def status(path):
+            try:
+                async with websockets.connect(server.url("ws") + path):
+                    return 101
+            except websockets.exceptions.InvalidStatusCode as error:
+                return error.status_code
+        for path, expected in (("/websocket", 101), ("/websocket/node1", 101), ("/websocket/node12", 404),
+                               ("/websocket/node1/x", 404), ("/websocket2", 404), ("/websocket/%6eode1", 404)):
+            self.assertEqual(asyncio.run(asyncio.wait_for(status(path), 30)), expected, path)
 
 
 class Tls(TestCase):

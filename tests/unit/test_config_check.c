@@ -265,6 +265,24 @@ static void the_websocket_path_is_a_plain_path(void **state)
     }
 }
 
+static void the_node_id_can_be_the_last_part_of_a_path(void **state)
+{
+    static const char *const good[] = {"", "node1", "4dfx@10.0.0.1", "a.b", "..."};
+    static const char *const bad[] = {".", "..", "a/b", "a b", "a?b", "a#b", "%2e", "\xc3\xa9"};
+    (void)state;
+    for (size_t i = 0; i < BASE_COUNT(good); i++) {
+        set("node-id", good[i]);
+        assert_good();
+    }
+    for (size_t i = 0; i < BASE_COUNT(bad); i++) {
+        set("node-id", bad[i]);
+        assert_false(config_check(config, &errors));
+        assert_non_null(strstr(errors.lines[0].text, "--node-id="));
+        assert_int_equal(errors.count, 1);
+        errors.count = 0;
+    }
+}
+
 #define WITH_CONFIG(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
@@ -283,6 +301,7 @@ int main(void)
         WITH_CONFIG(three_of_a_kind_are_two_errors),
         WITH_CONFIG(the_admin_port_is_an_address_or_off),
         WITH_CONFIG(the_websocket_path_is_a_plain_path),
+        WITH_CONFIG(the_node_id_can_be_the_last_part_of_a_path),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,6 +30,7 @@
     "Sec-WebSocket-Accept: " ACCEPT "\r\n"
 
 static struct net_http_head *head;
+static const struct net_http_site site = {.path = "/websocket", .node = ""};
 
 static enum net_http_verdict read_head(const void *bytes, size_t size)
 {
@@ -55,13 +56,18 @@ static enum net_http_verdict read_text(const char *text)
     return read_head(text, strlen(text));
 }
 
-static unsigned judge(const char *fields)
+static unsigned judge_at(const struct net_http_site *at, const char *fields)
 {
     char text[4096];
     struct bytes_span unknown;
     snprintf(text, sizeof(text), "%s\r\n", fields);
     assert_int_equal(read_text(text), NET_HTTP_COMPLETE);
-    return net_http_answer_status(net_http_upgrade_judge(head, "/websocket", &unknown));
+    return net_http_answer_status(net_http_upgrade_judge(head, at, &unknown));
+}
+
+static unsigned judge(const char *fields)
+{
+    return judge_at(&site, fields);
 }
 
 static int setup(void **state)
@@ -221,7 +227,7 @@ static void a_good_request_switches(void **state)
     assert_int_equal(judge(REQUEST), 101);
     struct bytes_buf out;
     bytes_buf_init(&out, NET_HTTP_ANSWER_BYTES);
-    assert_true(net_http_upgrade_answer(&out, NET_HTTP_SWITCH, "/websocket", head));
+    assert_true(net_http_upgrade_answer(&out, NET_HTTP_SWITCH, site.path, head));
     assert_true(bytes_equal(bytes_buf_span(&out), bytes_of_string(SWITCHED "\r\n")));
     bytes_buf_finish(&out);
 }
@@ -320,6 +326,53 @@ static void each_mistake_has_its_status(void **state)
     }
 }
 
+#define GET(path) "GET " path " HTTP/1.1\r\n" HOST
+
+static void a_node_is_found_by_its_exact_name(void **state)
+{
+    (void)state;
+    static const struct net_http_site node = {.path = "/websocket", .node = "node1"};
+    static const struct {
+        const char *text;
+        unsigned status;
+    } cases[] = {
+        {GET("/websocket"), 101},           {GET("/websocket/node1"), 101},
+        {GET("/websocket/node1?a=b"), 101}, {GET("/websocket/node2"), 404},
+        {GET("/websocket/node12"), 404},    {GET("/websocket/node"), 404},
+        {GET("/websocket/Node1"), 404},     {GET("/websocket/node1/"), 404},
+        {GET("/websocket/node1/x"), 404},   {GET("/websocket//node1"), 404},
+        {GET("/websocket/./node1"), 404},   {GET("/websocket/x/../node1"), 404},
+        {GET("/websocket/%6eode1"), 404},   {GET("/websocketnode1"), 404},
+        {GET("/websocket/"), 404},          {GET("/websocket2"), 404},
+    };
+    for (unsigned i = 0; i < BASE_COUNT(cases); i++) {
+        char text[512];
+        snprintf(text, sizeof(text), "%s%s", cases[i].text, UPGRADE SOCKET);
+        if (judge_at(&node, text) != cases[i].status) {
+            fail_msg("%s", cases[i].text);
+        }
+    }
+    assert_int_equal(judge(GET("/websocket/node1") UPGRADE SOCKET), 404);
+    assert_int_equal(judge_at(&node, GET("/websocket/node1")), 426);
+}
+
+static void the_page_is_served_where_it_is_switched_on(void **state)
+{
+    (void)state;
+    static const struct net_http_site with_page = {
+        .path = "/websocket", .node = "", .has_page = true};
+    assert_int_equal(judge_at(&with_page, GET("/")), 200);
+    assert_int_equal(judge_at(&with_page, GET("/?x")), 200);
+    assert_int_equal(judge_at(&with_page, GET("/websockets.html")), 200);
+    assert_int_equal(judge_at(&with_page, GET("/websockets.html/")), 404);
+    assert_int_equal(judge_at(&with_page, GET("//")), 404);
+    assert_int_equal(judge_at(&with_page, GET("/websocket")), 426);
+    assert_int_equal(judge_at(&with_page, GET("/") UPGRADE SOCKET), 404);
+    assert_int_equal(judge_at(&with_page, "POST / HTTP/1.1\r\n" HOST), 405);
+    assert_int_equal(judge(GET("/")), 426);
+    assert_int_equal(judge(GET("/websockets.html")), 404);
+}
+
 static void our_subprotocol_is_chosen_from_any_list(void **state)
 {
     (void)state;
@@ -334,7 +387,7 @@ static void our_subprotocol_is_chosen_from_any_list(void **state)
         snprintf(text, sizeof(text), "%s%s", REQUEST, fields[i]);
         assert_int_equal(judge(text), 101);
         bytes_buf_init(&out, NET_HTTP_ANSWER_BYTES);
-        assert_true(net_http_upgrade_answer(&out, NET_HTTP_SWITCH, "/websocket", head));
+        assert_true(net_http_upgrade_answer(&out, NET_HTTP_SWITCH, site.path, head));
         assert_true(
             bytes_equal(bytes_buf_span(&out),
                         bytes_of_string(SWITCHED "Sec-WebSocket-Protocol: paddock.v1\r\n\r\n")));
@@ -350,7 +403,7 @@ static void every_refusal_is_complete_and_says_what_to_do(void **state)
          answer++) {
         struct bytes_buf out;
         bytes_buf_init(&out, NET_HTTP_ANSWER_BYTES);
-        assert_true(net_http_upgrade_answer(&out, answer, "/the-path", NULL));
+        assert_true(net_http_upgrade_answer(&out, answer, site.path, NULL));
         assert_true(bytes_buf_append_u8(&out, 0));
         const char *text = (const char *)bytes_buf_span(&out).data;
         const char *body = strstr(text, "\r\n\r\n");
@@ -494,6 +547,32 @@ static void the_path_is_the_one_that_is_configured(void **state)
     layer_end_finish(&end);
 }
 
+static void the_page_is_for_dev_unless_it_is_on_or_off(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *dev, *page;
+        bool served;
+    } cases[] = {{"false", "dev", false},
+                 {"true", "dev", true},
+                 {"false", "on", true},
+                 {"true", "on", true},
+                 {"true", "off", false}};
+    for (unsigned i = 0; i < BASE_COUNT(cases); i++) {
+        struct layer_end end;
+        struct error error = {""};
+        serve(&end);
+        assert_true(config_set(end.config, "dev", cases[i].dev, &error));
+        assert_true(config_set(end.config, "test-page", cases[i].page, &error));
+        uint16_t code = layer_end_feed(&end, bytes_of_string(GET("/") "\r\n"), 0);
+        assert_int_equal(code, cases[i].served ? NET_CLOSE_NORMAL : NET_CLOSE_PROTOCOL);
+        assert_memory_equal(bytes_buf_span(&end.sent).data,
+                            cases[i].served ? "HTTP/1.1 200 " : "HTTP/1.1 426 ", 13);
+        assert_false(end.is_up);
+        layer_end_finish(&end);
+    }
+}
+
 static void client_and_server_agree_in_every_cut(void **state)
 {
     (void)state;
@@ -562,6 +641,8 @@ int main(void)
         cmocka_unit_test(a_good_request_switches),
         cmocka_unit_test(what_browsers_and_proxies_send_switches),
         cmocka_unit_test(each_mistake_has_its_status),
+        cmocka_unit_test(a_node_is_found_by_its_exact_name),
+        cmocka_unit_test(the_page_is_served_where_it_is_switched_on),
         cmocka_unit_test(our_subprotocol_is_chosen_from_any_list),
         cmocka_unit_test(every_refusal_is_complete_and_says_what_to_do),
         cmocka_unit_test(the_client_checks_the_servers_answer),
@@ -571,6 +652,7 @@ int main(void)
         cmocka_unit_test(a_request_that_is_too_slow_gets_408),
         cmocka_unit_test(a_tls_handshake_is_cut_off_without_a_word),
         cmocka_unit_test(the_path_is_the_one_that_is_configured),
+        cmocka_unit_test(the_page_is_for_dev_unless_it_is_on_or_off),
         cmocka_unit_test(client_and_server_agree_in_every_cut),
         cmocka_unit_test(the_client_asks_for_the_path_of_the_url),
         cmocka_unit_test(a_client_that_is_refused_says_why),

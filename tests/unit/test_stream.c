@@ -302,14 +302,20 @@ static void plain_http_on_a_tls_port_is_told_to_use_wss(void **state)
     close(fd);
 }
 
-static void a_browser_on_a_ws_port_gets_a_text(void **state)
+static void a_browser_on_a_ws_port_gets_a_page_or_a_text(void **state)
 {
     (void)state;
     listen_on("ws://127.0.0.1:0");
     int fd = raw_connect();
     raw_send(fd, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", 27);
     assert_true(raw_read_to_end(fd));
-    assert_memory_equal(answer, "HTTP/1.1 426 ", 13);
+    assert_memory_equal(answer, "HTTP/1.1 200 ", 13);
+    assert_non_null(strstr(answer, "</html>"));
+    close(fd);
+    fd = raw_connect();
+    raw_send(fd, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n", 28);
+    assert_true(raw_read_to_end(fd));
+    assert_memory_equal(answer, "HTTP/1.1 404 ", 13);
     assert_non_null(strstr(answer, "/websocket"));
     close(fd);
 }
@@ -588,7 +594,7 @@ int main(void)
         ONE(a_dial_that_nobody_answers_ends_as_lost),
         ONE(tls_on_a_plain_port_is_ended_at_once),
         ONE(plain_http_on_a_tls_port_is_told_to_use_wss),
-        ONE(a_browser_on_a_ws_port_gets_a_text),
+        ONE(a_browser_on_a_ws_port_gets_a_page_or_a_text),
         ONE(a_frame_in_the_same_write_as_the_request_is_not_lost),
         ONE(text_that_nobody_takes_is_closed_with_1003),
         ONE(a_half_closed_client_is_noticed_at_once),
