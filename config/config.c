@@ -345,6 +345,11 @@ void config_option_print(const struct config *config, const struct config_option
     }
 }
 
+const char *config_option_origin(const struct config *config, const struct config_option *option)
+{
+    return config->origins ? config->origins[option - options] : "";
+}
+
 // ---- life
 
 struct config *config_create_default(void)
@@ -377,6 +382,9 @@ void config_destroy(struct config *config)
         } else if (options[i].type == CONFIG_SECRET) {
             secret_destroy(*(struct secret **)field_of(config, &options[i]));
         }
+    }
+    if (config) {
+        free(config->origins);
     }
     free(config);
 }

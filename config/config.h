@@ -19,6 +19,7 @@
 #include "config/url.h"
 
 #define CONFIG_LIST_ITEM_BYTES 1024
+#define CONFIG_ORIGIN_BYTES    96
 
 struct config_list {
     unsigned count;
@@ -43,6 +44,9 @@ struct config {
 #undef OPTION_SECRET
     // The server token stood in argv, where other users of the machine could read it: warn.
     bool server_token_on_command_line;
+    // Where each row's value came from, for config_check: "race.ini:12", "environment", "flag", or
+    // empty. NULL when it was not loaded from anywhere.
+    char (*origins)[CONFIG_ORIGIN_BYTES];
 };
 
 enum config_duplicate {

@@ -4,10 +4,31 @@
 // not which schemes exist. Driven by main after config_load().
 
 #include <assert.h>
+#include <stdarg.h>
 #include <string.h>
 
-#include "config/config.h"
+#include "config/config_option.h"
 #include "config/url.h"
+
+// "--name=value (where it came from): what is wrong"; `value` NULL: nothing was given.
+static void complain(const struct config *config, struct error_list *errors, const char *name,
+                     const char *value, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
+static void complain(const struct config *config, struct error_list *errors, const char *name,
+                     const char *value, const char *format, ...)
+{
+    const struct config_option *option = config_option_find(name);
+    assert(option);
+    const char *origin = config_option_origin(config, option);
+    char text[ERROR_TEXT_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    error_list_add(errors, "--%s%s%.100s%s%s%s: %s", name, value ? "=" : "", value ? value : "",
+                   origin[0] ? " (" : "", origin, origin[0] ? ")" : "", text);
+}
 
 static bool is_encrypted(const struct url *url)
 {
@@ -31,26 +52,31 @@ static const char *kind_of(const struct url *url)
     return url->scheme;
 }
 
+// All addresses of this machine, and these of IPv4: what else listens there has no room left.
+static bool covers(const struct url *all, const struct url *one)
+{
+    return strcmp(all->host, "::") == 0 || (strcmp(all->host, "0.0.0.0") == 0 && !one->host_is_v6);
+}
+
 static bool clash(const struct url *a, const struct url *b)
 {
-    return strcmp(kind_of(a), kind_of(b)) == 0 && strcmp(a->host, b->host) == 0 &&
-           port_of(a) == port_of(b) && port_of(a) != 0; // 0: each takes a free one
+    bool same_host = strcmp(a->host, b->host) == 0 || covers(a, b) || covers(b, a);
+    return strcmp(kind_of(a), kind_of(b)) == 0 && same_host && port_of(a) == port_of(b) &&
+           port_of(a) != 0; // 0: each takes a free one
 }
 
 static void check_listener(const struct config *config, const char *text, const struct url *url,
                            struct error_list *errors)
 {
     if (config->dev && !url_host_is_loopback(url)) {
-        error_list_add(errors,
-                       "--listen=%.100s: --dev serves only this machine; listen on 127.0.0.1, or "
-                       "drop --dev and set FUSION_SERVER_TOKEN",
-                       text);
+        complain(config, errors, "listen", text,
+                 "--dev serves only this machine; listen on 127.0.0.1, or drop --dev and set "
+                 "FUSION_SERVER_TOKEN");
     }
     if (!config->dev && is_encrypted(url) && !config->tls_cert[0]) {
-        error_list_add(errors,
-                       "--listen=%.100s: needs a certificate; give --tls-cert (and --tls-key), or "
-                       "start with --dev on a laptop",
-                       text);
+        complain(config, errors, "listen", text,
+                 "needs a certificate; give --tls-cert (and --tls-key), or start with --dev on a "
+                 "laptop");
     }
 }
 
@@ -60,14 +86,14 @@ static void check_listeners(const struct config *config, struct error_list *erro
     unsigned good = 0;
     assert(config->listen.count <= LIMIT_LISTENERS);
     if (config->listen.count == 0) {
-        error_list_add(errors, "--listen: nobody could connect; give at least one URL");
+        complain(config, errors, "listen", NULL, "nobody could connect; give at least one URL");
     }
     for (unsigned i = 0; i < config->listen.count; i++) {
         const char *text = config->listen.items[i];
         struct url *url = &urls[good];
         struct error error;
         if (!url_parse(text, url, &error)) {
-            error_list_add(errors, "--listen=%s", error.text);
+            complain(config, errors, "listen", NULL, "%s", error.text);
             continue;
         }
         check_listener(config, text, url, errors);
@@ -75,8 +101,8 @@ static void check_listeners(const struct config *config, struct error_list *erro
             if (clash(&urls[j], url)) {
                 char other[URL_TEXT_BYTES];
                 url_format(&urls[j], other);
-                error_list_add(errors, "--listen=%.100s: the same address and port as %.100s", text,
-                               other);
+                complain(config, errors, "listen", text, "the same address and port as %.100s",
+                         other);
                 break;
             }
         }
@@ -84,12 +110,15 @@ static void check_listeners(const struct config *config, struct error_list *erro
     }
 }
 
-static void check_order(long low, const char *low_name, long high, const char *high_name,
-                        struct error_list *errors)
+static void check_order(const struct config *config, struct error_list *errors, long low,
+                        const char *low_name, long high, const char *high_name)
 {
+    char value[24];
     if (low > high) {
-        error_list_add(errors, "--%s=%ld: must not exceed --%s, which is %ld", low_name, low,
-                       high_name, high);
+        snprintf(value, sizeof(value), "%ld", low);
+        const char *origin = config_option_origin(config, config_option_find(high_name));
+        complain(config, errors, low_name, value, "must not exceed --%s, which is %ld%s%s%s",
+                 high_name, high, origin[0] ? " (" : "", origin, origin[0] ? ")" : "");
     }
 }
 
@@ -98,7 +127,7 @@ static void check_admin(const struct config *config, struct error_list *errors)
     struct url url;
     struct error error;
     if (strcmp(config->admin, "off") != 0 && !url_parse_address(config->admin, &url, &error)) {
-        error_list_add(errors, "--admin=%s, or 'off'", error.text);
+        complain(config, errors, "admin", NULL, "%s; or say 'off'", error.text);
     }
 }
 
@@ -118,16 +147,13 @@ static void check_websocket_path(const struct config *config, struct error_list 
     const char *path = config->websocket_path;
     const char *node = config->node_id;
     if (path[0] != '/' || !is_plain(path, "?#%")) {
-        error_list_add(errors,
-                       "--websocket-path=%.60s: must begin with / and hold only visible ASCII "
-                       "without ?, # and %%",
-                       path);
+        complain(config, errors, "websocket-path", path,
+                 "must begin with / and hold only visible ASCII without ?, # and %%");
     }
     if (!is_plain(node, "/?#%") || strcmp(node, ".") == 0 || strcmp(node, "..") == 0) {
-        error_list_add(errors,
-                       "--node-id=%.60s: is part of a path, so it must be visible ASCII without /, "
-                       "?, # and %%, and neither . nor ..",
-                       node);
+        complain(config, errors, "node-id", node,
+                 "is part of a path, so it must be visible ASCII without /, ?, # and %%, and "
+                 "neither . nor ..");
     }
 }
 
@@ -169,7 +195,7 @@ static void check_unisave(const struct config *config, struct error_list *errors
     };
     for (size_t i = 0; i < BASE_COUNT(needed); i++) {
         if (!needed[i].value[0]) {
-            error_list_add(errors, "--%s: the unisave backend needs it", needed[i].name);
+            complain(config, errors, needed[i].name, NULL, "the unisave backend needs it");
         }
     }
     // A facet of the guide compares what it gets with what it has, and null with null is equal.
@@ -186,7 +212,7 @@ static void check_backend(const struct config *config, struct error_list *errors
     struct error error;
     bool is_http = config_choice_is("backend", config->backend, "http");
     if (is_http && !config->backend_url[0]) {
-        error_list_add(errors, "--backend-url: the http backend needs it");
+        complain(config, errors, "backend-url", NULL, "the http backend needs it");
     }
     if (config_choice_is("backend", config->backend, "unisave")) {
         check_unisave(config, errors);
@@ -196,26 +222,27 @@ static void check_backend(const struct config *config, struct error_list *errors
         error_list_add(errors, "%s", error.text);
     }
     if (config->backend_key[0] && !config->backend_cert[0]) {
-        error_list_add(errors, "--backend-key: useless without --backend-cert");
+        complain(config, errors, "backend-key", NULL, "useless without --backend-cert");
     }
 }
 
 bool config_check(const struct config *config, struct error_list *errors)
 {
     unsigned errors_before = errors->count;
-    check_order(config->snapshot_rate, "snapshot-rate", config->tick_rate, "tick-rate", errors);
-    check_order(config->min_players, "min-players", config->players_per_session,
-                "players-per-session", errors);
-    check_order(config->report_retry_ms, "report-retry-ms", config->report_retry_max_ms,
-                "report-retry-max-ms", errors);
-    check_order(config->breaker_probe_ms, "breaker-probe-ms", config->breaker_probe_max_ms,
-                "breaker-probe-max-ms", errors);
+    check_order(config, errors, config->snapshot_rate, "snapshot-rate", config->tick_rate,
+                "tick-rate");
+    check_order(config, errors, config->min_players, "min-players", config->players_per_session,
+                "players-per-session");
+    check_order(config, errors, config->report_retry_ms, "report-retry-ms",
+                config->report_retry_max_ms, "report-retry-max-ms");
+    check_order(config, errors, config->breaker_probe_ms, "breaker-probe-ms",
+                config->breaker_probe_max_ms, "breaker-probe-max-ms");
     check_listeners(config, errors);
     check_admin(config, errors);
     check_websocket_path(config, errors);
     check_backend(config, errors);
     if (config->tls_key[0] && !config->tls_cert[0]) {
-        error_list_add(errors, "--tls-key: useless without --tls-cert");
+        complain(config, errors, "tls-key", NULL, "useless without --tls-cert");
     }
     if (!config->dev && !config->fusion_server_token) {
         error_list_add(errors, "the server token is missing: set FUSION_SERVER_TOKEN, "

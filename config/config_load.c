@@ -31,6 +31,7 @@ enum origin {
 
 struct label {
     char text[256];
+    char where[CONFIG_ORIGIN_BYTES];
 };
 
 struct loader {
@@ -46,7 +47,7 @@ struct loader {
 static struct label label_of(const char *before, const char *name, const char *value,
                              const char *after)
 {
-    struct label label;
+    struct label label = {.where = ""};
     const char *dots = value && strlen(value) > VALUE_SHOWN ? "..." : "";
     int length = snprintf(label.text, sizeof(label.text), "%.96s%.*s%s%.*s%s%.20s", before,
                           CONFIG_NAME_BYTES, name, value ? "=" : "", VALUE_SHOWN,
@@ -61,12 +62,16 @@ static struct label label_of(const char *before, const char *name, const char *v
 
 static struct label variable_label(const char *name, const char *value)
 {
-    return label_of("", name, value, " (environment)");
+    struct label label = label_of("", name, value, " (environment)");
+    snprintf(label.where, sizeof(label.where), "environment");
+    return label;
 }
 
 static struct label flag_label(const char *name, const char *value)
 {
-    return label_of("--", name, value, " (flag)");
+    struct label label = label_of("--", name, value, " (flag)");
+    snprintf(label.where, sizeof(label.where), "flag");
+    return label;
 }
 
 // ---- one setting
@@ -90,6 +95,7 @@ static struct config *claim(struct loader *loader, const struct config_option *o
             return loader->overruled;
         }
     }
+    memcpy(loader->config->origins[row], label->where, sizeof(label->where));
     return loader->config;
 }
 
@@ -118,32 +124,44 @@ static void on_file_pair(void *context, unsigned line, const char *name, const c
 {
     struct loader *loader = context;
     const struct config_option *option = config_option_find(name);
-    char where[96];
-    snprintf(where, sizeof(where), "%.80s:%u: ", loader->file_path, line);
+    char where[CONFIG_ORIGIN_BYTES];
+    snprintf(where, sizeof(where), "%.80s:%u", loader->file_path, line);
     if (!option) {
         const char *nearest = config_nearest_name(name);
         struct label shown = label_of("", name, NULL, "");
-        error_list_add(loader->errors, "%sunknown setting \"%s\"%s%s%s", where, shown.text,
+        error_list_add(loader->errors, "%s: unknown setting \"%s\"%s%s%s", where, shown.text,
                        nearest ? "; did you mean \"" : "", nearest ? nearest : "",
                        nearest ? "\"?" : "");
         return;
     }
     if (option->type == CONFIG_SECRET) {
         error_list_add(loader->errors,
-                       "%sa secret does not belong in a settings file; set %s or %s", where,
+                       "%s: a secret does not belong in a settings file; set %s or %s", where,
                        TOKEN_VARIABLE, TOKEN_FILE);
         return;
     }
-    struct label label = label_of(where, name, value, "");
+    char before[CONFIG_ORIGIN_BYTES + 2];
+    snprintf(before, sizeof(before), "%s: ", where);
+    struct label label = label_of(before, name, value, "");
+    memcpy(label.where, where, sizeof(where));
     apply(loader, option, ORIGIN_FILE, &label, value);
+}
+
+static bool make_origins(struct config *config)
+{
+    if (!config->origins) {
+        config->origins = calloc(CONFIG_OPTIONS_MAX, sizeof(config->origins[0]));
+    }
+    return config->origins;
 }
 
 void config_load_text(struct config *config, const char *path, struct bytes_span text,
                       struct error_list *errors)
 {
     struct loader *loader = calloc(1, sizeof(*loader));
-    if (!loader) {
+    if (!loader || !make_origins(config)) {
         error_list_add(errors, "no memory for the settings");
+        free(loader);
         return;
     }
     loader->config = config;
@@ -416,7 +434,7 @@ struct config *config_load(int argc, char **argv, char **env, struct config_comm
     struct loader *loader = calloc(1, sizeof(*loader));
     struct config *config = config_create_default();
     struct config *overruled = config_create_default();
-    if (loader && config && overruled) {
+    if (loader && config && overruled && make_origins(config)) {
         loader->config = config;
         loader->overruled = overruled;
         loader->errors = errors;

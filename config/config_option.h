@@ -50,6 +50,8 @@ void config_option_print(const struct config *config, const struct config_option
                          FILE *out);
 const struct config_list *config_option_list(const struct config *config,
                                              const struct config_option *option);
+// Where the value came from, or "".
+const char *config_option_origin(const struct config *config, const struct config_option *option);
 // What may be given: "10 to 128 per second", "error, warn, info or debug" ...
 void config_option_print_range(const struct config_option *option, FILE *out);
 

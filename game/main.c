@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "game/commands.h"
+#include "game/preflight.h"
 #include "game/server.h"
 #include "net/tls_store.h"
 
@@ -107,7 +108,11 @@ static int run(const struct config *config, const struct config_command *command
     if (command->word_count > 0) {
         return game_command_run(config, command->word_count, command->words);
     }
-    if (!config_check(config, &errors)) {
+    bool good = config_check(config, &errors);
+    if (command->check_config && !game_preflight(config, &errors)) {
+        good = false;
+    }
+    if (!good) {
         (void)report_errors(&errors);
         return EXIT_FAILED;
     }

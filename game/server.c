@@ -13,6 +13,7 @@
 #include "config/paths.h"
 #include "game/admin.h"
 #include "game/admission.h"
+#include "game/preflight.h"
 #include "game/result.h"
 #include "game/sessions.h"
 #include "game/status.h"
@@ -176,7 +177,7 @@ static bool open_sessions(struct game_server *server, struct error *error)
 {
     const struct config *config = server->env.config;
     server->maps = game_maps_load(server->sim, config, error);
-    if (!server->maps) {
+    if (!server->maps || !game_preflight_replay_dir(config, error)) {
         return false;
     }
     struct game_results_env results = {
@@ -234,19 +235,6 @@ static bool open_connections(struct game_server *server, struct error *error)
     return server->admission || error_set(error, "out of memory");
 }
 
-static bool needs_certificate(const struct config *config)
-{
-    for (unsigned i = 0; i < config->listen.count; i++) {
-        struct url url;
-        const struct net_transport *transport =
-            url_parse(config->listen.items[i], &url, NULL) ? net_transport_find(url.scheme) : NULL;
-        if (transport && transport->needs_certificate) {
-            return true;
-        }
-    }
-    return false;
-}
-
 // The one that --dev makes lives as long as the process; its public half is put beside the
 // databases, so that clients can trust it instead of trusting anybody.
 static bool open_certificate(struct game_server *server, struct error *error)
@@ -269,7 +257,7 @@ static bool open_certificate(struct game_server *server, struct error *error)
 static bool open_listeners(struct game_server *server, struct error *error)
 {
     const struct config *config = server->env.config;
-    if (needs_certificate(config) && !open_certificate(server, error)) {
+    if (game_preflight_needs_certificate(config) && !open_certificate(server, error)) {
         return false;
     }
     for (unsigned i = 0; i < config->listen.count; i++) {

@@ -49,11 +49,31 @@ static const struct net_transport *look_up(const char *text, struct url *url, st
     return transport;
 }
 
+static const struct net_transport *look_up_listener(const char *text, struct url *url,
+                                                    struct error *error)
+{
+    const struct net_transport *transport = look_up(text, url, error);
+    if (transport && (url->path[0] || url->query[0])) {
+        error_set(error,
+                  "%s: a listener has no path and no query; the path of ws:// and wss:// is "
+                  "--websocket-path",
+                  text);
+        return NULL;
+    }
+    return transport;
+}
+
+const struct net_transport *net_transport_of_listener(const char *url_text, struct error *error)
+{
+    struct url url;
+    return look_up_listener(url_text, &url, error);
+}
+
 bool net_hub_listen(struct net_hub *hub, const char *url_text, const struct net_acceptor *acceptor,
                     struct error *error)
 {
     struct url url;
-    const struct net_transport *transport = look_up(url_text, &url, error);
+    const struct net_transport *transport = look_up_listener(url_text, &url, error);
     return transport && transport->listen(hub, transport, &url, acceptor, error);
 }
 

@@ -259,10 +259,6 @@ static bool bind_endpoint(struct net_stream_endpoint *endpoint, const struct url
     struct net_addr addr;
     char url_text[URL_TEXT_BYTES];
     url_format(url, url_text);
-    if (url->path[0] != '\0' || url->query[0] != '\0') {
-        return error_set(error, "%s: a stream listener has no path and no query%s", url_text,
-                         endpoint->stack->has_text ? "; the path is set by --websocket-path" : "");
-    }
     if (endpoint->stack->has_tls && !endpoint->hub->tls) {
         return error_set(error,
                          "%s needs a certificate: give --tls-cert and --tls-key, or --dev for a "

@@ -55,6 +55,20 @@ class Mistakes(TestCase):
     def test_unknown_scheme_names_the_known_ones(self):
         self.refused(1, "udp, tcp, tls, ws, wss", "--dev", self.data, "--listen=quic://127.0.0.1:7000")
 
+    def test_check_config_finds_what_the_start_would(self):
+        done = run("--check-config", "--dev", self.data, "--listen=quic://127.0.0.1:1", "--trusted-proxies=neighbour",
+                   "--track=nowhere", "--replay-dir=/nowhere")
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stdout, "")
+        for line, part in zip(done.stderr.splitlines(), ("quic", "neighbour", "--track nowhere", "--replay-dir /nowhere"),
+                              strict=True):
+            self.assertIn(part, line)
+        self.refused(1, "/nowhere.pem", "--check-config", "--dev", "--listen=tls://127.0.0.1:0",
+                     "--tls-cert=/nowhere.pem")
+
+    def test_a_replay_folder_that_is_none(self):
+        self.refused(1, "--replay-dir /nowhere", "--dev", self.data, "--listen=udp://127.0.0.1:0", "--replay-dir=/nowhere")
+
     def test_a_port_that_is_taken(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]

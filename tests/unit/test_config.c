@@ -685,6 +685,46 @@ static void no_error_shows_a_token(void **state)
 
 #define WITH_LOAD(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
+// config_check() looks at several settings at once; what it finds is somewhere to be mended all the
+// same.
+static void what_settings_are_to_each_other_is_told_with_where_they_came_from(void **state)
+{
+    (void)state;
+    file("tick-rate = 20\nlisten = tcp://127.0.0.1:1\nlisten = ws://127.0.0.1:1\n");
+    variable("PADDOCK_ADMIN=nowhere");
+    flag("--snapshot-rate=30");
+    flag("--dev");
+    struct error_list errors = {0};
+    run_good();
+    char expected[256];
+    assert_false(config_check(load.config, &errors));
+    assert_int_equal(errors.count, 3);
+    snprintf(expected, sizeof(expected),
+             "--snapshot-rate=30 (flag): must not exceed --tick-rate, which is 20 (%s:1)",
+             file_path);
+    assert_string_equal(errors.lines[0].text, expected);
+    snprintf(expected, sizeof(expected),
+             "--listen=ws://127.0.0.1:1 (%s:3): the same address and port as tcp://127.0.0.1:1",
+             file_path);
+    assert_string_equal(errors.lines[1].text, expected);
+    assert_string_equal(errors.lines[2].text,
+                        "--admin (environment): \"nowhere\": say host:port; or say 'off'");
+}
+
+// An overruled value is not the one that is wrong.
+static void where_a_setting_came_from_is_where_the_value_in_force_stands(void **state)
+{
+    (void)state;
+    file("min-players = 3\n");
+    variable("PADDOCK_MIN_PLAYERS=60");
+    flag("--dev");
+    struct error_list errors = {0};
+    run_good();
+    assert_false(config_check(load.config, &errors));
+    assert_string_equal(errors.lines[0].text, "--min-players=60 (environment): must not exceed "
+                                              "--players-per-session, which is 8");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -694,6 +734,8 @@ int main(void)
         WITH_LOAD(flags_overrule_everything),
         WITH_LOAD(the_environment_can_name_the_file_and_a_flag_overrules_it),
         WITH_LOAD(an_overruled_value_is_checked_all_the_same),
+        WITH_LOAD(what_settings_are_to_each_other_is_told_with_where_they_came_from),
+        WITH_LOAD(where_a_setting_came_from_is_where_the_value_in_force_stands),
         WITH_LOAD(an_empty_list_is_a_list),
         WITH_LOAD(words_are_the_command),
         WITH_LOAD(switches_of_the_command_are_told),

@@ -195,7 +195,7 @@ static void every_listener_must_be_a_url(void **state)
     (void)state;
     set("listen", "udp://h:1 127.0.0.1:7777 tcp://h:2");
     assert_bad(
-        "--listen=\"127.0.0.1:7777\": no scheme; say udp://, tcp://, tls://, ws:// or wss:// "
+        "--listen: \"127.0.0.1:7777\": no scheme; say udp://, tcp://, tls://, ws:// or wss:// "
         "in front");
 }
 
@@ -210,6 +210,11 @@ static void listeners_must_not_share_an_address(void **state)
         {"tcp://h:1 wss://h:1/x", "--listen=wss://h:1/x: the same address and port as tcp://h:1"},
         {"tls://[::1] ws://[0::1]:7779",
          "--listen=ws://[0::1]:7779: the same address and port as tls://[::1]"},
+        {"tcp://0.0.0.0:1 ws://127.0.0.1:1",
+         "--listen=ws://127.0.0.1:1: the same address and port as tcp://0.0.0.0:1"},
+        {"tcp://127.0.0.1:1 ws://[::]:1",
+         "--listen=ws://[::]:1: the same address and port as tcp://127.0.0.1:1"},
+        {"tcp://0.0.0.0:1 ws://[::1]:1", NULL},
         {"udp://h:1 tcp://h:1", NULL},
         {"udp://h:1 udp://h:2 udp://i:1", NULL},
         {"udp://h:0 udp://h:0", NULL},
@@ -243,10 +248,10 @@ static void the_admin_port_is_an_address_or_off(void **state)
     assert_good();
     set("admin", "9464");
     assert_bad(
-        "--admin=\"9464\": \"9464\" is neither a host name nor an address (IPv6 needs []), or "
-        "'off'");
+        "--admin: \"9464\": \"9464\" is neither a host name nor an address (IPv6 needs []); or "
+        "say 'off'");
     set("admin", "localhost");
-    assert_bad("--admin=\"localhost\": say host:port, or 'off'");
+    assert_bad("--admin: \"localhost\": say host:port; or say 'off'");
 }
 
 static void the_websocket_path_is_a_plain_path(void **state)

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+// Each part that reads settings is asked to read them, and let go of what it made.
+
+#include "game/preflight.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "game/maps.h"
+#include "net/addr_limit.h"
+#include "net/tls_store.h"
+#include "net/transport.h"
+
+bool game_preflight_needs_certificate(const struct config *config)
+{
+    for (unsigned i = 0; i < config->listen.count; i++) {
+        const struct net_transport *transport =
+            net_transport_of_listener(config->listen.items[i], NULL);
+        if (transport && transport->needs_certificate) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool game_preflight_replay_dir(const struct config *config, struct error *error)
+{
+    struct stat status;
+    const char *path = config->replay_dir;
+    if (!path[0]) {
+        return true;
+    }
+    if (stat(path, &status) != 0 || access(path, W_OK | X_OK) != 0) {
+        return error_set(error, "--replay-dir %s: %s; give a folder that can be written to", path,
+                         strerror(errno));
+    }
+    return S_ISDIR(status.st_mode) || error_set(error, "--replay-dir %s: not a folder", path);
+}
+
+static bool can_limit_addresses(const struct config *config, struct error *error)
+{
+    struct net_addr_limit *limit = net_addr_limit_create(config, 1, error);
+    net_addr_limit_destroy(limit);
+    return limit;
+}
+
+static bool can_load_certificate(const struct config *config, struct error *error)
+{
+    if (!game_preflight_needs_certificate(config)) {
+        return true;
+    }
+    struct net_tls_server *tls = net_tls_server_create(config, error);
+    net_tls_server_destroy(tls);
+    return tls;
+}
+
+static bool can_load_maps(const struct config *config, struct error *error)
+{
+    struct game_maps *maps = game_maps_load(game_sim_chosen(config), config, error);
+    game_maps_destroy(maps);
+    return maps;
+}
+
+bool game_preflight(const struct config *config, struct error_list *errors)
+{
+    static bool (*const checks[])(const struct config *config, struct error *error) = {
+        can_limit_addresses, can_load_certificate, can_load_maps, game_preflight_replay_dir};
+    unsigned before = errors->count;
+    struct error error;
+    for (unsigned i = 0; i < config->listen.count; i++) {
+        const char *text = config->listen.items[i];
+        struct url url; // what is no URL at all is config_check's to tell
+        if (url_parse(text, &url, NULL) && !net_transport_of_listener(text, &error)) {
+            error_list_add(errors, "%s", error.text);
+        }
+    }
+    for (size_t i = 0; i < BASE_COUNT(checks); i++) {
+        if (!checks[i](config, &error)) {
+            error_list_add(errors, "%s", error.text);
+        }
+    }
+    return errors->count == before;
+}
