@@ -6,6 +6,7 @@ database, who was kicked from the server's log. Everything lives in one private 
 away at the end, with the processes, however the end comes.
 """
 
+import argparse
 import json
 import os
 import shutil
@@ -14,6 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+from demo_backends import BACKENDS
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.join(ROOT, "build", "release")
@@ -51,9 +54,9 @@ class Processes:
     def __init__(self):
         self.running = []
 
-    def start(self, arguments, **options):
+    def start(self, arguments, environment=None, **options):
         process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, start_new_session=True,
-                                   env=clean_environment(), **options)
+                                   env={**clean_environment(), **(environment or {})}, **options)
         self.running.append(process)
         return process
 
@@ -70,13 +73,15 @@ class Processes:
 
 
 class Server:
-    def __init__(self, processes, folder, settings):
+    def __init__(self, processes, folder, backend, settings):
         self.folder = folder
+        self.backend = backend
         self.log_path = os.path.join(folder, "server.log")
         with open(self.log_path, "wb") as log:
             self.process = processes.start(
                 [os.path.join(BUILD, "paddock"), "--dev", "--data-dir", folder, "--log-format",
-                 "json", "--admin", "127.0.0.1:0", *settings], stdout=log, stderr=log)
+                 "json", "--admin", "127.0.0.1:0", *backend.settings, *settings],
+                environment=backend.environment, stdout=log, stderr=log)
 
     def events(self, name):
         """The log's lines with this event, as far as the log goes now."""
@@ -160,7 +165,7 @@ def show_the_kick(processes, server, url):
 
 def race(processes, server, urls):
     """Returns {player: transport} as the server admitted them."""
-    tokens = [server.ask("token", name).strip() for name in NAMES]
+    tokens = [server.backend.token(server, name) for name in NAMES]
     count = len(NAMES)
     run_bots(processes, server, "race", urls, tokens,
              [f"joined={count}", f"finished={count}", "kicked=0", "checksum_failures=0"])
@@ -171,7 +176,7 @@ def stored_results(server):
     """What the backend has, once it has something: delivery comes after the race."""
     deadline = time.monotonic() + START_SECONDS
     while True:
-        stored = json.loads(server.ask("results", "json"))
+        stored = server.backend.results(server)
         if stored["results_stored"] > 0 or time.monotonic() > deadline:
             return stored
         time.sleep(0.05)
@@ -203,10 +208,10 @@ def check(summary, result):
         raise Shortfall(f"the winner is {summary['winner']}, who is not first")
 
 
-def demo(processes, folder, summary):
+def demo(processes, folder, backend, summary):
     began = time.monotonic()
     count = len(NAMES)
-    server = Server(processes, folder, [
+    server = Server(processes, folder, backend, [
         *[f"--listen={transport}://127.0.0.1:0" for transport in TRANSPORTS],
         f"--players-per-session={count}", f"--min-players={count}", "--track=oval", "--laps=1",
         "--countdown-ms=1000", "--races-per-session=1", "--time-limit-ms=40000"])
@@ -238,23 +243,27 @@ def demo(processes, folder, summary):
     print("the backend stored")
     print(f"  winner {result['winner']}, {len(result['standings'])} standings, "
           f"delivered {result['deliveries']} time{'s' if result['deliveries'] != 1 else ''}")
-    for line in server.ask("results").splitlines():
+    for line in backend.tell(server):
         print(f"  {line}")
+    complaints = backend.complaints()
+    if complaints:
+        raise Shortfall(f"the backend complains: {complaints[0]}")
     server.stop()
     check(summary, result)
     print(f"all of it in {time.monotonic() - began:.0f} s")
 
 
-def serve(processes, folder):
-    server = Server(processes, folder, [
+def serve(processes, folder, backend):
+    server = Server(processes, folder, backend, [
         *[f"--listen={transport}://127.0.0.1:0" for transport in TRANSPORTS], "--min-players=1",
         "--laps=1"])
     server.wait_for("ready", START_SECONDS)
     urls = server.urls()
     admin = server.events("admin_listening")[0]["address"]
-    token = server.ask("token", "you").strip()
+    token = backend.token(server, "you")
+    more_players, results = backend.hints(f"{os.path.relpath(BUILD)}/paddock")
     bot_tokens = write_private(os.path.join(folder, "bots.tokens"), "".join(
-        server.ask("token", f"bot{i}") for i in range(1, 5)))
+        backend.token(server, f"bot{i}") + "\n" for i in range(1, 5)))
     print("the server listens on")
     for transport in TRANSPORTS:
         print(f"  {urls[transport]}")
@@ -262,12 +271,12 @@ def serve(processes, folder):
     print("a connection token for a player called 'you' (sessions start with one player)")
     print(f"  {token}")
     print("more players")
-    print(f"  {os.path.relpath(BUILD)}/paddock token PLAYER_ID --data-dir {folder}")
+    print(f"  {more_players}")
     print("four bots")
     print(f"  {os.path.relpath(BUILD)}/tests/paddock-bots --url {urls['wss']} "
           f"--ca {os.path.join(folder, CERTIFICATE)} --count 4 --tokens {bot_tokens} --races 1")
     print("what the backend stored")
-    print(f"  {os.path.relpath(BUILD)}/paddock results --data-dir {folder}")
+    print(f"  {results}")
     print("Ctrl-C ends it", flush=True)
     status = server.process.wait()
     raise Shortfall(f"the server ended with status {status}; {server.log_path} would have said why")
@@ -281,15 +290,20 @@ def main():
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, on_signal)
     sys.stdout.reconfigure(line_buffering=True)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--serve", action="store_true")
+    parser.add_argument("--backend", choices=BACKENDS, default="embedded")
+    options = parser.parse_args()
     folder = tempfile.mkdtemp(prefix="paddock-demo-")
     processes = Processes()
-    serving = sys.argv[1:] == ["--serve"]
+    serving = options.serve
     summary = {"race_id": None, "players": dict.fromkeys(TRANSPORTS, 0), "kicked": 0,
                "winner": None, "results_stored": 0, "ok": False}
     try:
+        backend = BACKENDS[options.backend](processes, folder)
         if serving:
-            serve(processes, folder)
-        demo(processes, folder, summary)
+            serve(processes, folder, backend)
+        demo(processes, folder, backend, summary)
         summary["ok"] = True
     except Shortfall as shortfall:
         print(f"FAILED: {shortfall}")
