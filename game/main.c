@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // From argv to a running server: settings, log, signals, then the loop until it stops.
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -142,6 +143,10 @@ int main(int argc, char **argv)
         status = report_errors(&errors);
     } else {
         status = run(config, &command);
+    }
+    if (fflush(stdout) != 0 && status == EXIT_OK) {
+        fprintf(stderr, "paddock: cannot write what there is to say: %s\n", strerror(errno));
+        status = EXIT_FAILED;
     }
     config_destroy(config);
     return status;

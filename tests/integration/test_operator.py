@@ -66,6 +66,14 @@ class Mistakes(TestCase):
         self.refused(1, "/nowhere.pem", "--check-config", "--dev", "--listen=tls://127.0.0.1:0",
                      "--tls-cert=/nowhere.pem")
 
+    def test_output_that_cannot_be_written_is_no_success(self):
+        for words in (["--help"], ["--check-config", "--dev"], ["token", "Anna", self.data]):
+            with open("/dev/full", "w") as full:
+                done = subprocess.run([PADDOCK, *words], stdout=full, stderr=subprocess.PIPE, text=True, timeout=30,
+                                      env=ENVIRONMENT)
+            self.assertEqual(done.returncode, 1, words)
+            self.assertIn("No space left", done.stderr)
+
     def test_a_replay_folder_that_is_none(self):
         self.refused(1, "--replay-dir /nowhere", "--dev", self.data, "--listen=udp://127.0.0.1:0", "--replay-dir=/nowhere")
 
