@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "config/config_option.h"
+#include "config/origin.h"
 #include "config/url.h"
 
 // "--name=value (where it came from): what is wrong"; `value` NULL: nothing was given.
@@ -157,6 +158,16 @@ static void check_websocket_path(const struct config *config, struct error_list 
     }
 }
 
+static void check_origins(const struct config *config, struct error_list *errors)
+{
+    struct error error;
+    for (unsigned i = 0; i < config->allow_origins.count; i++) {
+        if (!config_origin_rule_check(config->allow_origins.items[i], &error)) {
+            complain(config, errors, "allow-origins", NULL, "%s", error.text);
+        }
+    }
+}
+
 bool config_backend_url(const struct config *config, const char *setting, const char *text,
                         struct url *url, struct error *error)
 {
@@ -240,6 +251,7 @@ bool config_check(const struct config *config, struct error_list *errors)
     check_listeners(config, errors);
     check_admin(config, errors);
     check_websocket_path(config, errors);
+    check_origins(config, errors);
     check_backend(config, errors);
     if (config->tls_key[0] && !config->tls_cert[0]) {
         complain(config, errors, "tls-key", NULL, "useless without --tls-cert");

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config/origin.h"
 #include "net/http_page.h"
 
 struct answer {
@@ -50,6 +51,8 @@ static const struct answer answers[] = {
                                  "Exactly one Sec-WebSocket-Version header is needed, with 13.\n"},
     [NET_HTTP_BAD_KEY] = {400, "Bad Request", CLOSE_FIELDS,
                           "Exactly one Sec-WebSocket-Key header is needed, base64 of 16 bytes.\n"},
+    [NET_HTTP_BAD_ORIGIN] = {403, "Forbidden", CLOSE_FIELDS,
+                             "Pages of this origin may not connect here (--allow-origins).\n"},
     [NET_HTTP_BAD_SUBPROTOCOL] = {400, "Bad Request", CLOSE_FIELDS,
                                   "None of the offered subprotocols is known. "
                                   "Supported: " NET_WS_SUBPROTOCOL "\n"},
@@ -178,6 +181,20 @@ static enum net_http_answer judge_page(struct bytes_span path, const struct net_
     return is_root ? NET_HTTP_ROOT_PAGE : NET_HTTP_NOT_FOUND;
 }
 
+// Browsers always send it and pages cannot forge it; other programs leave it out or write anything.
+static bool may_origin_connect(const struct net_http_head *head, const struct net_http_site *site)
+{
+    struct bytes_span origin;
+    switch (net_http_head_find(head, "origin", &origin)) {
+    case 0:
+        return !site->needs_origin;
+    case 1:
+        return site->origins->count == 0 || config_origin_is_allowed(site->origins, origin);
+    default:
+        return false;
+    }
+}
+
 enum net_http_answer net_http_upgrade_judge(const struct net_http_head *head,
                                             const struct net_http_site *site,
                                             struct bytes_span *unknown)
@@ -208,6 +225,9 @@ enum net_http_answer net_http_upgrade_judge(const struct net_http_head *head,
     }
     if (net_http_head_find(head, "sec-websocket-key", &value) != 1 || !net_ws_key_is_valid(value)) {
         return NET_HTTP_BAD_KEY;
+    }
+    if (!may_origin_connect(head, site)) {
+        return NET_HTTP_BAD_ORIGIN;
     }
     return offers_subprotocol(head, unknown) ? NET_HTTP_SWITCH : NET_HTTP_BAD_SUBPROTOCOL;
 }

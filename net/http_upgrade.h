@@ -6,6 +6,7 @@
 #ifndef NET_HTTP_UPGRADE_H
 #define NET_HTTP_UPGRADE_H
 
+#include "config/config.h"
 #include "net/http_head.h"
 #include "net/ws_accept.h"
 
@@ -29,6 +30,7 @@ enum net_http_answer {
     NET_HTTP_NO_UPGRADE,
     NET_HTTP_BAD_WS_VERSION,
     NET_HTTP_BAD_KEY,
+    NET_HTTP_BAD_ORIGIN,
     NET_HTTP_BAD_SUBPROTOCOL,
     NET_HTTP_TOO_SLOW,
     NET_HTTP_PLAIN_ON_TLS,
@@ -38,9 +40,11 @@ unsigned net_http_answer_status(enum net_http_answer answer); // 101, 400, ...
 
 // What there is on a listener; the texts are borrowed.
 struct net_http_site {
-    const char *path; // of the WebSocket
-    const char *node; // which is at <path>/<node> as well; empty: it has no name
-    bool has_page;    // the test page, at / and /websockets.html
+    const char *path;                  // of the WebSocket
+    const char *node;                  // which is at <path>/<node> as well; empty: it has no name
+    bool has_page;                     // the test page, at / and /websockets.html
+    const struct config_list *origins; // rules of config/origin.h; none: every page may connect
+    bool needs_origin;
 };
 
 // ---- server

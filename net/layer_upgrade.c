@@ -12,6 +12,8 @@
 #include "config/base/log.h"
 #include "net/http_upgrade.h"
 
+#define ORIGIN_LOG_BYTES 200
+
 struct layer_upgrade {
     struct net_layer base;
     struct net_http_head *head; // only while the handshake lasts
@@ -43,6 +45,8 @@ static struct net_http_site site_of(const struct config *config)
         .node = config->node_id,
         .has_page = config->test_page == CONFIG_TEST_PAGE_ON ||
                     (config->test_page == CONFIG_TEST_PAGE_DEV && config->dev),
+        .origins = &config->allow_origins,
+        .needs_origin = config->require_origin,
     };
 }
 
@@ -88,6 +92,16 @@ static void log_unknown_subprotocol(const struct layer_upgrade *upgrade, struct 
     log_peer(LOG_WARN, "websocket_init_failed", LOG_S("text", text), LOG_S("remote", remote));
 }
 
+static void log_refused_origin(const struct layer_upgrade *upgrade)
+{
+    char remote[NET_ADDR_TEXT_BYTES];
+    struct bytes_span origin = {0};
+    net_addr_format(&upgrade->base.env->remote, remote);
+    net_http_head_find(upgrade->head, "origin", &origin);
+    origin.size = origin.size < ORIGIN_LOG_BYTES ? origin.size : ORIGIN_LOG_BYTES;
+    log_peer(LOG_WARN, "origin_refused", LOG_S("remote", remote), LOG_B("origin", origin));
+}
+
 static uint16_t serve(struct layer_upgrade *upgrade)
 {
     struct net_layer *layer = &upgrade->base;
@@ -96,6 +110,9 @@ static uint16_t serve(struct layer_upgrade *upgrade)
     enum net_http_answer answer = net_http_upgrade_judge(upgrade->head, &site, &unknown);
     if (answer == NET_HTTP_BAD_SUBPROTOCOL) {
         log_unknown_subprotocol(upgrade, unknown);
+    }
+    if (answer == NET_HTTP_BAD_ORIGIN) {
+        log_refused_origin(upgrade);
     }
     if (answer != NET_HTTP_SWITCH) {
         return refuse(upgrade, answer);

@@ -33,7 +33,9 @@ static enum net_http_verdict read_head(struct net_http_head *head, const uint8_t
 static void answer(struct bytes_buf *out, const struct net_http_head *head,
                    enum net_http_verdict verdict)
 {
-    static const struct net_http_site site = {"/websocket", "node1", true};
+    static char rule[1][CONFIG_LIST_ITEM_BYTES] = {"https://*.example.com"};
+    static const struct config_list rules = {1, rule};
+    static const struct net_http_site site = {"/websocket", "node1", true, &rules, false};
     struct bytes_span unknown = {0};
     struct bytes_span key = {0};
     enum net_http_answer how = verdict == NET_HTTP_COMPLETE

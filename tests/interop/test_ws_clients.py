@@ -167,6 +167,31 @@ class Paths(TestCase):
             self.assertEqual(asyncio.run(asyncio.wait_for(status(path), 30)), expected, path)
 
 
+class Origins(TestCase):
+    def status(self, server, **headers):
+        async def connect():
+            try:
+                async with websockets.connect(server.url("ws") + "/websocket", **headers):
+                    return 101
+            except websockets.exceptions.InvalidStatusCode as error:
+                return error.status_code
+        return asyncio.run(asyncio.wait_for(connect(), 30))
+
+    def test_only_pages_that_are_listed_may_connect(self):
+        server = self.serve("--allow-origins=!https://old.example.com https://*.example.com", listen=("ws",))
+        for origin, expected in ((None, 101), ("https://play.example.com", 101), ("https://old.example.com", 403),
+                                 ("https://example.com.evil.tld", 403), ("null", 403)):
+            self.assertEqual(self.status(server, origin=origin), expected, origin)
+        twice = [("Origin", "https://play.example.com"), ("Origin", "https://play.example.com")]
+        self.assertEqual(self.status(server, extra_headers=twice), 403)
+        self.assertEqual(server.wait_event("origin_refused")["origin"], "https://old.example.com")
+
+    def test_programs_that_are_no_browsers_can_be_kept_out(self):
+        server = self.serve("--require-origin", listen=("ws",))
+        self.assertEqual(self.status(server), 403)
+        self.assertEqual(self.status(server, origin="https://anywhere.org"), 101)
+
+
 class Tls(TestCase):
     def setUp(self):
         self.server = self.serve(listen=("wss", "tls"))

@@ -288,6 +288,17 @@ static void the_node_id_can_be_the_last_part_of_a_path(void **state)
     }
 }
 
+static void every_origin_rule_is_read(void **state)
+{
+    (void)state;
+    set("allow-origins", "https://*.example.com !null *");
+    assert_good();
+    set("allow-origins", "https://a.example.com example.com https://*com");
+    assert_false(config_check(config, &errors));
+    assert_int_equal(errors.count, 2);
+    assert_non_null(strstr(errors.lines[0].text, "--allow-origins: \"example.com\""));
+}
+
 #define WITH_CONFIG(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
@@ -306,6 +317,7 @@ int main(void)
         WITH_CONFIG(three_of_a_kind_are_two_errors),
         WITH_CONFIG(the_admin_port_is_an_address_or_off),
         WITH_CONFIG(the_websocket_path_is_a_plain_path),
+        WITH_CONFIG(every_origin_rule_is_read),
         WITH_CONFIG(the_node_id_can_be_the_last_part_of_a_path),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,7 +30,8 @@
     "Sec-WebSocket-Accept: " ACCEPT "\r\n"
 
 static struct net_http_head *head;
-static const struct net_http_site site = {.path = "/websocket", .node = ""};
+static const struct config_list no_rules;
+static const struct net_http_site site = {.path = "/websocket", .node = "", .origins = &no_rules};
 
 static enum net_http_verdict read_head(const void *bytes, size_t size)
 {
@@ -331,7 +332,8 @@ static void each_mistake_has_its_status(void **state)
 static void a_node_is_found_by_its_exact_name(void **state)
 {
     (void)state;
-    static const struct net_http_site node = {.path = "/websocket", .node = "node1"};
+    static const struct net_http_site node = {
+        .path = "/websocket", .node = "node1", .origins = &no_rules};
     static const struct {
         const char *text;
         unsigned status;
@@ -360,7 +362,7 @@ static void the_page_is_served_where_it_is_switched_on(void **state)
 {
     (void)state;
     static const struct net_http_site with_page = {
-        .path = "/websocket", .node = "", .has_page = true};
+        .path = "/websocket", .node = "", .has_page = true, .origins = &no_rules};
     assert_int_equal(judge_at(&with_page, GET("/")), 200);
     assert_int_equal(judge_at(&with_page, GET("/?x")), 200);
     assert_int_equal(judge_at(&with_page, GET("/websockets.html")), 200);
@@ -371,6 +373,37 @@ static void the_page_is_served_where_it_is_switched_on(void **state)
     assert_int_equal(judge_at(&with_page, "POST / HTTP/1.1\r\n" HOST), 405);
     assert_int_equal(judge(GET("/")), 426);
     assert_int_equal(judge(GET("/websockets.html")), 404);
+}
+
+static void pages_of_other_origins_are_403(void **state)
+{
+    (void)state;
+    static char items[1][CONFIG_LIST_ITEM_BYTES] = {"https://*.example.com"};
+    static const struct config_list rules = {.count = 1, .items = items};
+    static const struct {
+        const char *fields;
+        unsigned by_rules, by_need; // with the rules; without, but with an origin required
+    } cases[] = {
+        {"", 101, 403},
+        {"Origin: https://play.example.com\r\n", 101, 101},
+        {"origin: https://PLAY.example.com\r\n", 101, 101},
+        {"Origin: https://play.example.com.evil.tld\r\n", 403, 101},
+        {"Origin: null\r\n", 403, 101},
+        {"Origin:\r\n", 403, 101},
+        {"Origin: https://a.example.com\r\nOrigin: https://a.example.com\r\n", 403, 403},
+    };
+    const struct net_http_site ruled = {.path = "/websocket", .node = "", .origins = &rules};
+    const struct net_http_site strict = {
+        .path = "/websocket", .node = "", .origins = &no_rules, .needs_origin = true};
+    for (unsigned i = 0; i < BASE_COUNT(cases); i++) {
+        char text[512];
+        snprintf(text, sizeof(text), "%s%s", REQUEST, cases[i].fields);
+        assert_int_equal(judge_at(&ruled, text), cases[i].by_rules);
+        assert_int_equal(judge_at(&strict, text), cases[i].by_need);
+    }
+    // A look at the page needs no origin, and what is wrong otherwise is said first.
+    assert_int_equal(judge_at(&strict, GET("/")), 426);
+    assert_int_equal(judge_at(&strict, GET("/x") UPGRADE SOCKET), 404);
 }
 
 static void our_subprotocol_is_chosen_from_any_list(void **state)
@@ -643,6 +676,7 @@ int main(void)
         cmocka_unit_test(each_mistake_has_its_status),
         cmocka_unit_test(a_node_is_found_by_its_exact_name),
         cmocka_unit_test(the_page_is_served_where_it_is_switched_on),
+        cmocka_unit_test(pages_of_other_origins_are_403),
         cmocka_unit_test(our_subprotocol_is_chosen_from_any_list),
         cmocka_unit_test(every_refusal_is_complete_and_says_what_to_do),
         cmocka_unit_test(the_client_checks_the_servers_answer),
