@@ -2,7 +2,7 @@
 // Memory that never prints: the server token and what else must not leak.
 //
 // The bytes live in a page of their own that is locked, left out of core dumps and wiped when it
-// is freed. There is no log field and no format for a secret; what may be shown is its fingerprint.
+// is freed. There is no log field and no format for a secret.
 
 #ifndef CONFIG_SECRET_H
 #define CONFIG_SECRET_H

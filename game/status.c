@@ -75,6 +75,9 @@ static void clear_gauges(const struct game_status_source *source)
 void game_status_refresh(const struct game_status_source *source)
 {
     clear_gauges(source);
+    *counter_cell(source->counters, COUNTER_TOTAL, "paddock_log_lines_lost",
+                  "Log lines that were not taken at once where they go", NULL, NULL) =
+        log_lines_lost();
     *player_gauge(source, "verifying") =
         game_admission_count(source->admission, GAME_ADMISSION_VERIFYING);
     for (const struct net_endpoint *at = source->hub->endpoints; at; at = at->next) {

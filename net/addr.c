@@ -71,15 +71,6 @@ bool net_addr_equal_ip(const struct net_addr *a, const struct net_addr *b)
     return memcmp(a->ip, b->ip, sizeof(a->ip)) == 0;
 }
 
-// One IPv6 subscriber holds a whole /64 and may use any address in it.
-bool net_addr_same_host(const struct net_addr *a, const struct net_addr *b)
-{
-    if (net_addr_is_v4(a) || net_addr_is_v4(b)) {
-        return net_addr_equal_ip(a, b);
-    }
-    return memcmp(a->ip, b->ip, 8) == 0;
-}
-
 void net_addr_format(const struct net_addr *addr, char text[NET_ADDR_TEXT_BYTES])
 {
     char ip[INET6_ADDRSTRLEN];

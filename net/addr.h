@@ -30,9 +30,8 @@ socklen_t net_addr_to_sockaddr(const struct net_addr *addr, bool as_v6,
 bool net_addr_is_v4(const struct net_addr *addr);
 bool net_addr_is_loopback(const struct net_addr *addr);
 bool net_addr_is_any(const struct net_addr *addr);
-// Same IP, ports ignored; net_addr_same_host compares IPv4 whole and IPv6 by /64.
+// Same IP, ports ignored.
 bool net_addr_equal_ip(const struct net_addr *a, const struct net_addr *b);
-bool net_addr_same_host(const struct net_addr *a, const struct net_addr *b);
 // "192.0.2.1:7777", "[2001:db8::1]:7777".
 void net_addr_format(const struct net_addr *addr, char text[NET_ADDR_TEXT_BYTES]);
 // An IP literal without port; no name is looked up.

@@ -53,11 +53,6 @@ void log_open(int fd, enum log_level max_level, enum log_format format, const st
     sink.lines_lost_told = 0;
 }
 
-bool log_enabled(enum log_level level)
-{
-    return sink.clock && level <= sink.max_level;
-}
-
 uint64_t log_lines_lost(void)
 {
     return sink.lines_lost;
@@ -273,7 +268,7 @@ static bool limit_passes(struct log_limit *limit)
 void log_write(enum log_level level, struct log_limit *limit, const char *event,
                const struct log_field *fields, size_t count)
 {
-    if (!log_enabled(level) || (limit && !limit_passes(limit))) {
+    if (!sink.clock || level > sink.max_level || (limit && !limit_passes(limit))) {
         return;
     }
     struct line line;

@@ -61,7 +61,6 @@ struct log_field {
 // Nothing is written before. Ignores SIGPIPE for the process. A line that the sink does not take at
 // once is lost, never waited for; the next that passes carries lines_lost=N.
 void log_open(int fd, enum log_level max_level, enum log_format format, const struct clock *clock);
-bool log_enabled(enum log_level level);
 // How many lines the sink refused since log_open().
 uint64_t log_lines_lost(void);
 
