@@ -375,7 +375,7 @@ class BackendHttp(TestCase):
         hooks.script(results=[{"status": 422}])
         self.race(server)
         server.wait_event("report_refused")
-        self.assertEqual(server.metric("paddock_outbox_dead"), 1)
+        server.wait_metric("paddock_outbox_dead", 1)
         race_id = self.race(server, "the next")
         self.wait_delivered(server)
         self.assertEqual(self.stored(hooks), [(race_id, 1)])

@@ -52,7 +52,7 @@ class Outbox(TestCase):
         third = self.race(server, "three")
         row, = self.wait_listed(server, pending=0, dead=1, delivered=2)["rows"]
         self.assertEqual((row["key"], row["state"], row["attempts"], row["subject"]), (second, "dead", 1, ""))
-        self.assertEqual(server.metric("paddock_outbox_dead"), 1)
+        server.wait_metric("paddock_outbox_dead", 1)
         self.assertEqual(server.status()["outbox"], {"pending": 0, "delivered": 2, "dead": 1})
         self.assertIn(second, server.command("outbox", "list"))
         self.assertEqual(server.results()["results_stored"], 2)
@@ -63,7 +63,7 @@ class Outbox(TestCase):
         self.assertLess(time.monotonic() - began, 10)
         stored = [race["race_id"] for race in server.results()["races"]]
         self.assertEqual(stored, [first, third, second])
-        self.assertEqual(server.metric("paddock_outbox_dead"), 0)
+        server.wait_metric("paddock_outbox_dead", 0)
         self.assertEqual(server.status()["outbox"], {"pending": 0, "delivered": 3, "dead": 0})
         self.stop_cleanly(server)
 

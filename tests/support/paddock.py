@@ -181,6 +181,14 @@ class Server:
                 return float(line.rsplit(" ", 1)[1])
         return 0.0
 
+    def wait_metric(self, name, value, patience=PATIENCE):
+        """For what the server counts a moment after the event that tells of it."""
+        end = time.monotonic() + patience
+        while self.metric(name) != value:
+            if time.monotonic() > end:
+                raise TimeoutError(f"{name} is {self.metric(name)}, not {value}")
+            time.sleep(0.02)
+
     def command(self, *words, check=True):
         done = subprocess.run([PADDOCK, *words, f"--data-dir={self.folder}"], capture_output=True, text=True,
                               timeout=PATIENCE, env=ENVIRONMENT)
