@@ -16,6 +16,7 @@ import urllib.request
 
 SUPPORT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support")
 sys.path.insert(0, SUPPORT)
+import json_schema  # noqa: E402
 from paddock import (BYE, ENVIRONMENT, PADDOCK, PATIENCE, RESULT, ROSTER, SNAPSHOT, WELCOME, Closed,  # noqa: E402
                      TestCase)
 
@@ -381,6 +382,21 @@ class BackendHttp(TestCase):
         self.assertEqual(self.stored(hooks), [(race_id, 1)])
         self.assert_no_complaints(hooks)
         self.stop_cleanly(server)
+
+    # ---- the documentation
+
+    def test_the_readmes_examples_are_of_the_schemas(self):
+        with open(os.path.join(SUPPORT, "..", "..", "auth", "README.md"), encoding="utf-8") as file:
+            examples = [json.loads(text) for text in re.findall(r"```json\n(.*?)```", file.read(), re.DOTALL)]
+        hooks = ("connect", "connect_answer", "results", "disconnect")
+        self.assertEqual(len(examples), len(hooks))
+        for hook, example in zip(hooks, examples):
+            with open(os.path.join(SUPPORT, "..", "golden", f"hook_{hook}.schema.json"), encoding="utf-8") as file:
+                schema = json.load(file)
+            self.assertEqual(list(json_schema.check(schema, example)), [])
+            for key in schema["required"]: # and the validator does object
+                broken = {name: value for name, value in example.items() if name != key}
+                self.assertEqual(list(json_schema.check(schema, broken)), [f"body: lacks {key}"])
 
     # ---- who speaks to whom
 
