@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "auth/wiped.h"
 #include "config/base/log.h"
 #include "config/secret.h"
 
@@ -605,7 +606,9 @@ struct auth_http *auth_http_create(struct loop *loop, const struct config *confi
                         : access(SYSTEM_AUTHORITIES, R_OK) == 0 ? SYSTEM_AUTHORITIES
                                                                 : NULL;
     loop_timer_init(&http->timer, on_timer, http);
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+    if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, auth_wiped_malloc, auth_wiped_free,
+                             auth_wiped_realloc, auth_wiped_strdup,
+                             auth_wiped_calloc) != CURLE_OK) {
         goto free_http;
     }
     http->multi = curl_multi_init();

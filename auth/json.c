@@ -6,6 +6,8 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "auth/wiped.h"
+
 // Right for every text that is JSON; what is not, jansson refuses.
 static bool is_deeper(struct bytes_span text, unsigned depth_max)
 {
@@ -27,6 +29,11 @@ static bool is_deeper(struct bytes_span text, unsigned depth_max)
         }
     }
     return false;
+}
+
+void auth_json_wipe_freed(void)
+{
+    json_set_alloc_funcs(auth_wiped_malloc, auth_wiped_free);
 }
 
 struct json_t *auth_json_parse(struct bytes_span text, unsigned depth_max)

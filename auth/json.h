@@ -12,6 +12,9 @@
 
 struct json_t; // jansson's
 
+// From now on jansson wipes what it frees, in all of the process: what it reads are tokens. Before
+// its first use.
+void auth_json_wipe_freed(void);
 // NULL when `text` is not one JSON value that nests at most `depth_max` arrays and objects. The
 // caller, who bounds the size, gives the value to json_decref().
 struct json_t *auth_json_parse(struct bytes_span text, unsigned depth_max) BASE_MUST_USE;

@@ -126,6 +126,8 @@ static void start_verification(struct game_admission *admission, struct member *
 {
     char remote[NET_ADDR_TEXT_BYTES];
     char local[NET_ADDR_TEXT_BYTES];
+    char fingerprint[9];
+    auth_token_fingerprint(bytes_of_string(token->player_token), fingerprint);
     net_addr_format(&info->remote, remote);
     net_addr_format(&info->local, local);
     struct auth_verify_request request = {
@@ -137,8 +139,8 @@ static void start_verification(struct game_admission *admission, struct member *
         .local = local,
     };
     log_peer(LOG_DEBUG, "player_joined", LOG_U("conn", member->conn.index),
-             LOG_S("player", member->player_id), LOG_S("transport", info->transport),
-             LOG_S("remote", remote), LOG_S("client", client));
+             LOG_S("player", member->player_id), LOG_S("token", fingerprint),
+             LOG_S("transport", info->transport), LOG_S("remote", remote), LOG_S("client", client));
     set_state(admission, member, GAME_ADMISSION_VERIFYING);
     net_conn_set_state(admission->env.conns, member->conn, NET_STATE_WAIT);
     if (!auth_verify_start(admission->env.verify, net_conn_id_key(member->conn), &request)) {

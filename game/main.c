@@ -6,9 +6,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "auth/json.h"
 #include "game/commands.h"
 #include "game/preflight.h"
 #include "game/server.h"
@@ -42,6 +44,19 @@ static void raise_descriptor_limit(void)
         limit.rlim_cur = limit.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &limit); // the soft limit stays: connects beyond it fail
     }
+}
+
+// Nothing of this process is for others to read: no core file, its memory, environment and
+// descriptors in /proc are root's alone, and what was a token does not lie about. Sanitizers must
+// trace themselves, so not for them.
+static void keep_private(void)
+{
+    const struct rlimit none = {0, 0};
+    (void)setrlimit(RLIMIT_CORE, &none);
+#ifndef PADDOCK_SANITIZED
+    (void)prctl(PR_SET_DUMPABLE, 0);
+#endif
+    auth_json_wipe_freed();
 }
 
 static int report_errors(const struct error_list *errors)
@@ -126,6 +141,7 @@ static int run(const struct config *config, const struct config_command *command
 
 int main(int argc, char **argv)
 {
+    keep_private();
     if (!hold_standard_descriptors()) {
         return EXIT_FAILED;
     }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "config/base/log.h"
+#include "config/secret.h"
 #include "net/msg.h"
 
 struct layer_frame {
@@ -122,7 +123,9 @@ static uint16_t feed_partial(struct layer_frame *frame, struct bytes_span *bytes
         return refuse_length(frame, bytes_buf_span(partial).data);
     }
     frame->heard = true;
-    if (!collect(partial, bytes, size)) {
+    // All the room at once, so that no growing leaves a copy behind.
+    if (!bytes_buf_reserve(partial, partial->size < size ? size - partial->size : 0) ||
+        !collect(partial, bytes, size)) {
         return net_layer_fail(&frame->base, NET_CLOSE_INTERNAL, "out of memory");
     }
     if (partial->size < size) {
@@ -131,6 +134,7 @@ static uint16_t feed_partial(struct layer_frame *frame, struct bytes_span *bytes
     const uint8_t *data = bytes_buf_span(partial).data;
     uint16_t code =
         take_message(frame, bytes_of(data + NET_FRAME_HEADER_BYTES, size - NET_FRAME_HEADER_BYTES));
+    secret_wipe(partial->memory, partial->capacity); // it may have been a token
     bytes_buf_clear(partial);
     return code;
 }
@@ -192,6 +196,9 @@ static void frame_close(struct net_layer *layer, uint16_t code, const char *reas
 static void frame_destroy(struct net_layer *layer)
 {
     struct layer_frame *frame = frame_of(layer);
+    if (frame->partial.memory) {
+        secret_wipe(frame->partial.memory, frame->partial.capacity);
+    }
     bytes_buf_finish(&frame->partial);
     free(frame);
 }

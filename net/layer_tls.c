@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "config/base/log.h"
+#include "config/secret.h"
 #include "net/http_upgrade.h"
 #include "net/tls_store.h"
 
@@ -197,6 +198,9 @@ static uint16_t open_records(struct layer_tls *tls)
         }
         uint16_t code =
             status > 0 ? net_layer_feed(tls->base.above, bytes_of(record, (size_t)status)) : 0;
+        if (status > 0) {
+            secret_wipe(record, (size_t)status); // it may have been a token
+        }
         if (code) {
             return code;
         }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Joins the frame reader (net/ws_frame), which judges headers and cuts out control frames, with
-// wslay, which assembles data frames to messages and checks UTF-8 while it does. wslay reads from
-// memory and writes nothing: our frames are never fragmented, so writing one is a header and the
-// payload, without a copy or an allocation.
+// wslay, which unmasks data frames, joins them to messages and checks UTF-8 while it does. wslay
+// reads from memory and writes nothing: our frames are never fragmented, so writing one is a header
+// and the payload, without a copy or an allocation. Its buffering is off: what a message has held,
+// maybe a token, could not be wiped in memory that it frees by itself.
 //
 // permessage-deflate is never negotiated: it costs some 300 KiB a connection, invites compression
 // bombs, leaks secrets by length, and snapshots are packed already.
@@ -15,6 +16,7 @@
 #include <sys/random.h>
 #include <wslay/wslay.h>
 
+#include "config/secret.h"
 #include "net/bucket.h"
 #include "net/ws_frame.h"
 
@@ -26,8 +28,10 @@ struct layer_ws {
     struct net_ws_reader reader;
     wslay_event_context_ptr assembler;
     struct bytes_span input; // what wslay may read now
-    bool starved;            // it has asked for more
-    uint16_t code;           // what the layer above answered to a message
+    size_t copied;           // what it has read since its memory was wiped
+    struct bytes_buf message;
+    bool starved;  // it has asked for more
+    uint16_t code; // what the layer above answered to a message
 
     bool said_close;
     bool heard_close;
@@ -194,6 +198,9 @@ static ssize_t on_assembler_read(wslay_event_context_ptr assembler, uint8_t *buf
     (void)flags;
     struct layer_ws *ws = user;
     if (ws->input.size == 0) {
+        // What it offers as room for more is what it is done with.
+        secret_wipe(buf, ws->copied < size ? ws->copied : size);
+        ws->copied = 0;
         ws->starved = true;
         wslay_event_set_error(assembler, WSLAY_ERR_WOULDBLOCK);
         return -1;
@@ -201,7 +208,37 @@ static ssize_t on_assembler_read(wslay_event_context_ptr assembler, uint8_t *buf
     size_t count = ws->input.size < size ? ws->input.size : size;
     memcpy(buf, ws->input.data, count);
     ws->input = bytes_of(ws->input.data + count, ws->input.size - count);
+    ws->copied += count;
     return (ssize_t)count;
+}
+
+// All the room at once, so that no growing leaves a copy behind. When there is none, on_piece()
+// tells.
+static void on_frame(wslay_event_context_ptr assembler,
+                     const struct wslay_event_on_frame_recv_start_arg *arg, void *user)
+{
+    (void)assembler;
+    struct layer_ws *ws = user;
+    uint8_t *room = bytes_buf_reserve(&ws->message, arg->payload_length);
+    (void)room;
+}
+
+static void on_piece(wslay_event_context_ptr assembler,
+                     const struct wslay_event_on_frame_recv_chunk_arg *arg, void *user)
+{
+    (void)assembler;
+    struct layer_ws *ws = user;
+    if (!ws->code && !bytes_buf_append(&ws->message, bytes_of(arg->data, arg->data_length))) {
+        ws->code = fail(ws, NET_CLOSE_INTERNAL, "out of memory");
+    }
+}
+
+static void wipe_message(struct layer_ws *ws)
+{
+    if (ws->message.memory) {
+        secret_wipe(ws->message.memory, ws->message.capacity);
+    }
+    bytes_buf_clear(&ws->message);
 }
 
 static void on_assembler_message(wslay_event_context_ptr assembler,
@@ -209,12 +246,13 @@ static void on_assembler_message(wslay_event_context_ptr assembler,
 {
     (void)assembler;
     struct layer_ws *ws = user;
-    struct bytes_span message = bytes_of(arg->msg, arg->msg_length);
+    struct bytes_span message = bytes_buf_span(&ws->message);
     ws->messages++;
     if (!ws->code) {
         ws->code = arg->opcode == WSLAY_TEXT_FRAME ? net_layer_text(ws->base.above, message)
                                                    : net_layer_feed(ws->base.above, message);
     }
+    wipe_message(ws);
 }
 
 static uint16_t take_data(struct layer_ws *ws, struct bytes_span bytes)
@@ -312,6 +350,8 @@ static void ws_destroy(struct net_layer *layer)
 {
     struct layer_ws *ws = ws_of(layer);
     wslay_event_context_free(ws->assembler);
+    wipe_message(ws);
+    bytes_buf_finish(&ws->message);
     free(ws);
 }
 
@@ -330,6 +370,8 @@ struct net_layer *net_layer_ws_create(struct net_layer_env *env)
 {
     static const struct wslay_event_callbacks callbacks = {
         .recv_callback = on_assembler_read,
+        .on_frame_recv_start_callback = on_frame,
+        .on_frame_recv_chunk_callback = on_piece,
         .on_msg_recv_callback = on_assembler_message,
     };
     struct layer_ws *ws = calloc(1, sizeof(*ws));
@@ -338,6 +380,7 @@ struct net_layer *net_layer_ws_create(struct net_layer_env *env)
     }
     net_layer_init(&ws->base, &ws_impl, env);
     net_ws_reader_init(&ws->reader, env->is_server, LIMIT_MESSAGE_BYTES);
+    bytes_buf_init(&ws->message, LIMIT_MESSAGE_BYTES);
     ws->ping_due_ns = CLOCK_NEVER;
     ws->assembly_due_ns = CLOCK_NEVER;
     int status = env->is_server ? wslay_event_context_server_init(&ws->assembler, &callbacks, ws)
@@ -347,5 +390,6 @@ struct net_layer *net_layer_ws_create(struct net_layer_env *env)
         return NULL;
     }
     wslay_event_config_set_max_recv_msg_length(ws->assembler, LIMIT_MESSAGE_BYTES);
+    wslay_event_config_set_no_buffering(ws->assembler, 1);
     return &ws->base;
 }

@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "config/secret.h"
 #include "net/layer_socket.h"
 #include "net/tls_store.h"
 
@@ -363,6 +364,7 @@ static void read_stream(struct net_stream *stream)
         take_code(stream, NET_CLOSE_LOST);
     } else if (count > 0 && !stream->socket.wants_shut) {
         take_code(stream, net_layer_feed(&stream->socket.base, bytes_of(scratch, (size_t)count)));
+        secret_wipe(scratch, (size_t)count); // it may have been a token
     } // else whatever still comes is only read to get to its end
 }
 

@@ -18,10 +18,12 @@
 #include <assert.h>
 #include <enet/enet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config/base/log.h"
+#include "config/secret.h"
 
 enum {
     CHANNEL_RELIABLE,
@@ -369,6 +371,7 @@ static void on_event(const ENetEvent *event)
             struct bytes_span message = bytes_of(event->packet->data, event->packet->dataLength);
             net_link_deliver(&link->base, message);
         }
+        secret_wipe(event->packet->data, event->packet->dataLength); // it may have been a token
         enet_packet_destroy(event->packet);
         break;
     case ENET_EVENT_TYPE_DISCONNECT:
@@ -467,6 +470,10 @@ static void port_receive(struct enet_port *port)
         if (drained && !stopped_early) {
             break;
         }
+    }
+    if (port->host->totalReceivedPackets > 0) {
+        // Where ENet reads datagrams to: a token of the last ones would stay there.
+        secret_wipe(port->host->packetData[0], sizeof(port->host->packetData[0]));
     }
 }
 
@@ -569,6 +576,7 @@ static struct enet_port *port_create(struct enet_endpoint *endpoint, const ENetA
         port->links[i].peer = &port->host->peers[i];
         port->host->peers[i].data = &port->links[i];
     }
+    (void)fcntl(port->host->socket, F_SETFD, FD_CLOEXEC); // ENet itself does not ask for it
     port->host->intercept = intercept;
     port->host->maximumPacketSize = LIMIT_MESSAGE_BYTES;
     port->host->maximumWaitingData = bind ? WAITING_BYTES : DIAL_WAITING_BYTES;

@@ -1,0 +1,191 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""No token where it does not belong: logs, pages, /proc, files, what a crash leaves, and memory."""
+
+import glob
+import hashlib
+import http.server
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from memory import contains, find, regions  # noqa: E402
+from paddock import BYE, PADDOCK, RESULT, WELCOME, TestCase  # noqa: E402
+
+# Every way of writing it down differs from the others.
+SERVER_TOKEN = 'srv/"tok+en=0123456789&~abcdefghij'
+GUESS = "guessed/token+0123456789abcdefghijklmnop"
+QUICK = ("--lobby-ms=0", "--countdown-ms=0", "--time-limit-ms=1000", "--players-per-session=2", "--intermission-ms=0")
+SCHEMES = ("tcp", "tls", "ws", "wss", "udp")
+
+
+def is_sanitized():
+    with open(PADDOCK, "rb") as file:
+        return b"__asan_init" in file.read()
+
+
+class Backend(http.server.BaseHTTPRequestHandler):
+    """Says yes to everybody and takes every result, and writes down what it was sent."""
+
+    protocol_version = "HTTP/1.1"
+    requests = []
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.requests.append((self.path, dict(self.headers), body))
+        answer = b'{"valid":true}' if self.path.endswith("/connect") else b"{}"
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *arguments):
+        pass
+
+
+class Secrets(TestCase):
+    def play(self, server):
+        """Players of every transport come, race and go; others are kicked. All their tokens."""
+        tokens = {}
+        for scheme in ("tcp", "tls"):
+            players = []
+            for name in ("A", "B"):
+                token = server.token(name + scheme)
+                tokens[name + scheme] = json.loads(token)["fusionPlayerToken"]
+                players.append(server.player(name + scheme, scheme, session=scheme, token=token))
+            while not players[0].wait_for(RESULT)[2]:
+                pass
+            for player in players:
+                player.send(BYE)
+                player.wait_closed()
+        for scheme in ("ws", "wss", "udp"):
+            issued = [server.token(f"{scheme}{index}") for index in range(2)]
+            tokens.update({f"{scheme}{index}": json.loads(token)["fusionPlayerToken"]
+                           for index, token in enumerate(issued)})
+            status, report = server.bots("--races", "0", schemes=(scheme,), tokens=issued, duration=2)
+            self.assertEqual(status, 0, report)
+        kicked = server.player("C", token=json.dumps({"unisavePlayerId": "C", "fusionPlayerToken": GUESS}))
+        self.assertEqual(kicked.wait_closed(), 4003)
+        malformed = server.connect()
+        malformed.hello('{"unisavePlayerId":"C","fusionPlayerToken":"%s",}' % GUESS)
+        self.assertEqual(malformed.wait_closed(), 4004)
+        tokens["guess"] = GUESS
+        stays = server.token("stays")
+        server.player("stays", token=stays).wait_for(WELCOME)
+        tokens["stays"] = json.loads(stays)["fusionPlayerToken"]
+        return tokens
+
+    def assert_nowhere(self, text, secrets, where):
+        for name, secret in secrets.items():
+            self.assertEqual(contains(text, secret), [], f"{name} in {where}")
+
+    def assert_memory_is_clean(self, server, secrets):
+        if is_sanitized() or os.geteuid() != 0:
+            return  # sanitizers keep what is freed; others may not look
+        for name, form, region, address in find(server.process.pid, secrets):
+            self.assertTrue(name == "server" and region.dontdump,
+                            f"{name} as {form} in {region.name or 'memory'} at {address:#x}")
+
+    def test_nothing_that_can_be_seen_holds_a_token(self):
+        server = self.serve(*QUICK, listen=SCHEMES, env={"FUSION_SERVER_TOKEN": SERVER_TOKEN})
+        secrets = {"server": SERVER_TOKEN, **self.play(server)}
+        server.command("outbox", "list")
+        for path in ("/status", "/metrics", "/healthz"):
+            self.assert_nowhere(server.get(path)[1], secrets, path)
+        for name in ("cmdline", "environ"):
+            with open(f"/proc/{server.process.pid}/{name}", "rb") as file:
+                self.assert_nowhere(file.read(), secrets, name)
+        self.assert_memory_is_clean(server, secrets)
+        self.stop_cleanly(server)
+        self.assert_nowhere(json.dumps(server.events), secrets, "the log")
+        for path in glob.glob(server.folder + "/*.db*"):
+            with open(path, "rb") as file:
+                self.assert_nowhere(file.read(), secrets, path)
+
+    def test_the_log_tells_tokens_apart_by_their_fingerprint(self):
+        server = self.serve()
+        token = server.token("Alice")
+        server.player("Alice", token=token).wait_for(WELCOME)
+        secret = json.loads(token)["fusionPlayerToken"]
+        fingerprint = hashlib.sha256(secret.encode()).hexdigest()[:8]
+        self.assertEqual(server.wait_event("player_joined", player="Alice")["token"], fingerprint)
+        self.stop_cleanly(server)
+
+    def test_nor_with_a_backend_that_the_token_is_sent_to(self):
+        backend = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Backend)
+        threading.Thread(target=backend.serve_forever, daemon=True).start()
+        self.addCleanup(backend.server_close)
+        self.addCleanup(backend.shutdown)
+        server = self.serve(*QUICK, "--backend=http", f"--backend-url=http://127.0.0.1:{backend.server_port}/hooks",
+                            env={"FUSION_SERVER_TOKEN": SERVER_TOKEN})
+        tokens = {name: f"token/of {name} 0123456789+abcdefghijk" for name in ("A", "B")}
+        players = [server.player(name, token=json.dumps({"unisavePlayerId": name, "fusionPlayerToken": token}))
+                   for name, token in tokens.items()]
+        while not players[0].wait_for(RESULT)[2]:
+            pass
+        server.wait_event("report_delivered")
+        server.close_players()
+        for name in tokens:
+            server.wait_event("player_left", player=name)
+        time.sleep(0.5)
+        self.assertTrue(any(SERVER_TOKEN in headers.get("Authorization", "") for _, headers, _ in Backend.requests))
+        self.assert_memory_is_clean(server, {"server": SERVER_TOKEN, **tokens})
+        self.stop_cleanly(server)
+        self.assert_nowhere(json.dumps(server.events), {"server": SERVER_TOKEN, **tokens}, "the log")
+
+    def test_a_token_from_a_file_or_the_command_line_leaves_no_trace_either(self):
+        server = self.serve()
+        path = os.path.join(server.folder, "server-token")
+        with open(path, "w") as file:
+            file.write(SERVER_TOKEN + "\n")
+        for flags, env in (((), {"FUSION_SERVER_TOKEN_FILE": path}), ((f"--fusion-server-token={SERVER_TOKEN}",), {}),
+                           (("--fusion-server-token", SERVER_TOKEN), {})):
+            with self.subTest(flags=flags, env=env):
+                other = self.serve(*flags, env=env)
+                for name in ("cmdline", "environ"):
+                    with open(f"/proc/{other.process.pid}/{name}", "rb") as file:
+                        self.assert_nowhere(file.read(), {"server": SERVER_TOKEN}, name)
+                self.assert_memory_is_clean(other, {"server": SERVER_TOKEN})
+                self.assertEqual(bool(flags), any(event["event"] == "token_on_command_line" for event in other.events))
+                self.stop_cleanly(other)
+                self.assert_nowhere(json.dumps(other.events), {"server": SERVER_TOKEN}, "the log")
+        self.stop_cleanly(server)
+
+    @unittest.skipIf(is_sanitized(), "sanitizers trace the process and write cores themselves")
+    def test_a_crash_leaves_no_core_and_says_nothing(self):
+        server = self.serve(env={"FUSION_SERVER_TOKEN": SERVER_TOKEN}, cwd=None)
+        with open(f"/proc/{server.process.pid}/limits") as file:
+            limits = file.read()
+        self.assertRegex(limits, r"Max core file size +0 +0 ")
+        # Not dumpable: what is in /proc belongs to root, whoever the server is.
+        self.assertEqual(os.stat(f"/proc/{server.process.pid}/environ").st_uid, 0)
+        self.assertTrue(any(region.dontdump for region in regions(server.process.pid)))
+        before = set(glob.glob("core*"))
+        server.signal(signal.SIGSEGV)
+        self.assertEqual(server.wait(), -signal.SIGSEGV)
+        self.assertEqual(set(glob.glob("core*")), before)
+        self.assert_nowhere(server.errors, {"server": SERVER_TOKEN}, "stderr")
+
+    def test_no_descriptor_would_be_inherited(self):
+        server = self.serve(listen=SCHEMES)
+        server.player("A").wait_for(WELCOME)
+        server.player("B", "tls").wait_for(WELCOME)
+        descriptors = [int(name) for name in os.listdir(f"/proc/{server.process.pid}/fd")]
+        self.assertGreater(len(descriptors), 12)
+        for descriptor in descriptors:
+            if descriptor > 2:
+                with open(f"/proc/{server.process.pid}/fdinfo/{descriptor}") as file:
+                    flags = next(int(line.split()[1], 8) for line in file if line.startswith("flags:"))
+                target = os.readlink(f"/proc/{server.process.pid}/fd/{descriptor}")
+                self.assertTrue(flags & os.O_CLOEXEC, f"{descriptor}: {target}")
+        self.stop_cleanly(server)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)
