@@ -119,14 +119,33 @@ static struct auth_call *begin_report(struct fixture *fixture, const struct auth
     return call;
 }
 
+static void keep_first(void *context, const char *subject)
+{
+    char *first = context;
+    if (first[0] == '\0') {
+        snprintf(first, LIMIT_PLAYER_ID_BYTES + 1, "%s", subject);
+    }
+}
+
+// The first delivery of the plan; "" where the result is delivered as a whole.
+static const char *first_subject(struct fixture *fixture, const char *body,
+                                 char first[LIMIT_PLAYER_ID_BYTES + 1])
+{
+    first[0] = '\0';
+    if (suite->impl->plan) {
+        suite->impl->plan(fixture->backend, bytes_of_string(body), keep_first, first);
+    }
+    return first;
+}
+
 static enum auth_delivery report(struct fixture *fixture, const char *race_id, unsigned attempt)
 {
-    char body[1024];
+    char body[1024], subject[LIMIT_PLAYER_ID_BYTES + 1];
     struct heard heard = {0};
     struct auth_report request = {
         .key = race_id,
-        .subject = "",
-        .body = bytes_of_string(auth_rig_body(race_id, body)),
+        .subject = first_subject(fixture, auth_rig_body(race_id, body), subject),
+        .body = bytes_of_string(body),
         .attempt = attempt,
     };
     begin_report(fixture, &request, &heard);
@@ -229,12 +248,12 @@ static void the_same_key_twice_is_delivered_twice_and_stored_once(void **state)
 static void a_cancelled_report_is_not_answered(void **state)
 {
     struct fixture *fixture = *state;
-    char body[1024];
+    char body[1024], subject[LIMIT_PLAYER_ID_BYTES + 1];
     struct heard cancelled = {0};
     struct auth_report request = {
         .key = "race-1",
-        .subject = "",
-        .body = bytes_of_string(auth_rig_body("race-1", body)),
+        .subject = first_subject(fixture, auth_rig_body("race-1", body), subject),
+        .body = bytes_of_string(body),
         .attempt = 1,
     };
     struct auth_call *call = begin_report(fixture, &request, &cancelled);
@@ -272,12 +291,12 @@ static void a_destroyed_backend_answers_nothing(void **state)
 {
     struct fixture *fixture = *state;
     struct auth_token token;
-    char body[1024];
+    char body[1024], subject[LIMIT_PLAYER_ID_BYTES + 1];
     struct heard heard = {0};
     struct auth_report request = {
         .key = "race-1",
-        .subject = "",
-        .body = bytes_of_string(auth_rig_body("race-1", body)),
+        .subject = first_subject(fixture, auth_rig_body("race-1", body), subject),
+        .body = bytes_of_string(body),
         .attempt = 1,
     };
     suite->issue(&fixture->rig, "P1", &token);
