@@ -70,7 +70,8 @@ struct auth_notice {
 
 // One delivery of a result. `key` is the idempotency key: stable over restarts. Lives as long as
 // the call. attempt 1 promises that no earlier try under this key ever began, not even one that a
-// crash cut short: attempts are counted on disk before they start.
+// crash cut short: attempts are counted on disk before they start. It is 1 again after an operator
+// has sent a dead letter back, which is his word that the backend does not have it.
 struct auth_report {
     const char *key;        // "<race id>" or "<race id>/<subject>"
     const char *subject;    // player id for per-player deliveries, else ""

@@ -14,6 +14,7 @@
 #include "auth/outbox.h"
 #include "auth/unisave_answer.h"
 #include "auth/unisave_call.h"
+#include "auth/unisave_check.h"
 #include "config/base/log.h"
 
 #define DEFAULT_URL     "https://unisave.cloud/"
@@ -160,31 +161,13 @@ static bool ask(struct auth_call *call, uint64_t timeout_ns, bool at_most_once,
     return call->ask;
 }
 
-// What an operator has to mend; empty where it may mend itself.
-static const char *mend_of(enum auth_unisave_kind kind)
-{
-    static const char *const mends[AUTH_UNISAVE_KINDS] = {
-        [AUTH_UNISAVE_RETURNED] = "the method must return bool; see --unisave-auth-method",
-        [AUTH_UNISAVE_THREW] = "the backend's own log in the web console says why",
-        [AUTH_UNISAVE_NO_METHOD] =
-            "upload a backend that has this public method, or mend the names given to "
-            "--unisave-...-facet and -method, or --unisave-backend-hash",
-        [AUTH_UNISAVE_NO_BUILD] =
-            "register it in the web console (Builds, Register build manually) with the GUID of "
-            "--unisave-build-guid",
-        [AUTH_UNISAVE_REJECTED] =
-            "check --backend-url, --unisave-game-token and --unisave-backend-hash",
-        [AUTH_UNISAVE_MALFORMED] = "is --backend-url a Unisave server?",
-    };
-    return mends[kind] ? mends[kind] : "";
-}
-
 static void log_answer(enum log_level level, const char *facet, const char *method, unsigned status,
                        const struct auth_unisave_answer *told)
 {
     log_peer(level, "unisave_answer", LOG_S("what", auth_unisave_kind_name(told->kind)),
              LOG_S("facet", facet), LOG_S("method", method), LOG_U("status", status),
-             LOG_S("exception", told->exception), LOG_S("mend", mend_of(told->kind)));
+             LOG_S("exception", told->exception),
+             LOG_S("mend", auth_unisave_kind_mend(told->kind)));
 }
 
 static void log_no_answer(const struct unisave *unisave, const struct auth_http_answer *told)
@@ -576,6 +559,27 @@ fail:
     return NULL;
 }
 
+static bool unisave_check(const struct auth_backend_env *env, FILE *out, struct error *error)
+{
+    struct auth_backend *backend = unisave_create(env, error);
+    if (!backend) {
+        return false;
+    }
+    struct unisave *unisave = unisave_of(backend);
+    const struct auth_unisave_check check = {
+        .loop = env->loop,
+        .http = unisave->http,
+        .url = unisave->url,
+        .caller =
+            caller_of(unisave, env->config->unisave_auth_facet, env->config->unisave_auth_method),
+        .id_prefix = env->config->unisave_id_prefix,
+        .timeout_ms = (unsigned)env->config->verify_ms,
+    };
+    bool ok = auth_unisave_check(&check, out, error);
+    unisave_destroy(backend);
+    return ok;
+}
+
 const struct auth_backend_impl auth_backend_unisave = {
     .name = "unisave",
     .create = unisave_create,
@@ -584,4 +588,5 @@ const struct auth_backend_impl auth_backend_unisave = {
     .cancel = unisave_cancel,
     .plan = unisave_plan,
     .destroy = unisave_destroy,
+    .check = unisave_check,
 };

@@ -30,8 +30,9 @@ static const char *const statements[] = {
         "SELECT json_object('id', id, 'key', key, 'subject', subject, 'state', " STATE_NAME
         ", 'attempts', attempts, 'age_s', " AGE_S ", 'bytes', length(body),"
         " 'created', created, 'updated', updated) FROM outbox WHERE state <> 1 ORDER BY id",
-    [SQL_RETRY] = "UPDATE outbox SET state = 0, updated = " AUTH_OUTBOX_NOW " WHERE state = 2"
-                  " AND (?1 = '' OR key = ?1 OR (key > ?1 || '/' AND key < ?1 || '0'))",
+    [SQL_RETRY] =
+        "UPDATE outbox SET state = 0, attempts = 0, updated = " AUTH_OUTBOX_NOW " WHERE state = 2"
+        " AND (?1 = '' OR key = ?1 OR (key > ?1 || '/' AND key < ?1 || '0'))",
     [SQL_EXPORT] =
         "SELECT json_object('id', id, 'key', key, 'subject', subject, 'state', " STATE_NAME
         ", 'attempts', attempts, 'created', created, 'updated', updated,"

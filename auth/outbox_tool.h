@@ -16,7 +16,8 @@
 // object.
 bool auth_outbox_print(const char *path, FILE *out, bool json, struct error *error) BASE_MUST_USE;
 // Moves dead rows back to pending: those of `key`, which is a row's key or a race id, or all of
-// them (NULL). *count says how many; none at all is no error.
+// them (NULL). *count says how many; none at all is no error. Attempts begin anew: whoever says so
+// has looked at the backend, and a policy of at most one attempt must let him.
 bool auth_outbox_retry(const char *path, const char *key, unsigned *count, struct error *error)
     BASE_MUST_USE;
 // One JSON object a line for each row, its body included, oldest first. `state` NULL: all, else

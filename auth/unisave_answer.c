@@ -27,6 +27,25 @@ const char *auth_unisave_kind_name(enum auth_unisave_kind kind)
     return kind_names[kind];
 }
 
+const char *auth_unisave_kind_mend(enum auth_unisave_kind kind)
+{
+    static const char *const mends[AUTH_UNISAVE_KINDS] = {
+        [AUTH_UNISAVE_RETURNED] = "the method must return bool; see --unisave-auth-method",
+        [AUTH_UNISAVE_THREW] = "the backend's own log in the web console says why",
+        [AUTH_UNISAVE_NO_METHOD] =
+            "upload a backend that has this facet and public method with these parameters, or mend "
+            "the names in --unisave-...-facet and -method, or --unisave-backend-hash",
+        [AUTH_UNISAVE_NO_BUILD] =
+            "register a build in the web console (Builds, Register build manually) with the GUID "
+            "of --unisave-build-guid",
+        [AUTH_UNISAVE_REJECTED] =
+            "check --backend-url, --unisave-game-token and --unisave-backend-hash",
+        [AUTH_UNISAVE_MALFORMED] = "is --backend-url a Unisave server?",
+    };
+    assert((size_t)kind < AUTH_UNISAVE_KINDS);
+    return mends[kind] ? mends[kind] : "";
+}
+
 static bool is_one_of(const char *text, const char *const *list, size_t count)
 {
     for (size_t i = 0; i < count; i++) {

@@ -49,5 +49,7 @@ struct auth_unisave_answer {
 void auth_unisave_answer_parse(unsigned status, struct bytes_span body,
                                struct auth_unisave_answer *answer);
 const char *auth_unisave_kind_name(enum auth_unisave_kind kind); // "no_method", for logs
+// What an operator has to do about an unwelcome answer; empty where it may mend itself.
+const char *auth_unisave_kind_mend(enum auth_unisave_kind kind);
 
 #endif

@@ -214,7 +214,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return f"client {body['client']}"
         if body["gameToken"] != GAME_TOKEN or body["client"]["backendHash"] != BACKEND_HASH or not body["deviceId"]:
             return "game token, backend hash or device id"
-        if not all(body["arguments"]):
+        if None in body["arguments"] or "" in body["arguments"]:
             return "an argument that is null or empty"
         return None
 
@@ -357,10 +357,11 @@ class Gateway:
     def port(self):
         return int(self.url.rstrip("/").rsplit(":", 1)[1])
 
-    @property
-    def flags(self):
-        """What paddock needs to speak to this gateway; with ENVIRONMENT."""
-        return (*FLAGS, f"--backend-url={self.url}", f"--backend-ca={self.ca}")
+    def flags(self, *others):
+        """What paddock needs to speak to this gateway, with ENVIRONMENT; the others may say otherwise."""
+        said = [flag.split("=")[0] for flag in others]
+        ours = (*FLAGS, f"--backend-url={self.url}", f"--backend-ca={self.ca}")
+        return [flag for flag in ours if flag.split("=")[0] not in said] + list(others)
 
     def _write(self, name, value):
         with open(self.path(name + ".new"), "w", encoding="utf-8") as file:
