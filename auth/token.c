@@ -9,6 +9,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "auth/crypto.h"
 #include "config/secret.h"
 
 struct field {
@@ -182,4 +183,11 @@ bool auth_token_encode(const struct auth_token *token, struct bytes_buf *out)
     }
     bytes_buf_finish(&text);
     return fits;
+}
+
+void auth_token_fingerprint(struct bytes_span token, char text[9])
+{
+    uint8_t digest[AUTH_CRYPTO_SHA256_BYTES];
+    auth_crypto_sha256(token, digest);
+    bytes_to_hex(bytes_of(digest, 4), text);
 }

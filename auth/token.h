@@ -47,5 +47,7 @@ void auth_token_wipe(struct auth_token *token);
 // (fields in this order, '/' as "\/"). False, with `out` unchanged, when that would be over
 // LIMIT_TOKEN_BYTES or does not fit. What this encodes decodes to the same again.
 bool auth_token_encode(const struct auth_token *token, struct bytes_buf *out) BASE_MUST_USE;
+// First 8 hex digits of SHA-256: all of a token that a log may hold.
+void auth_token_fingerprint(struct bytes_span token, char text[9]);
 
 #endif

@@ -221,6 +221,14 @@ static void encoding_stops_at_128_bytes_and_leaves_the_buffer_alone(void **state
     bytes_buf_finish(&out);
 }
 
+static void a_fingerprint_is_the_start_of_sha256(void **state)
+{
+    (void)state;
+    char text[9];
+    auth_token_fingerprint(bytes_of_string("abc"), text); // FIPS 180-4, example B.1
+    assert_string_equal(text, "ba7816bf");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,6 +245,7 @@ int main(void)
         cmocka_unit_test(every_reason_has_a_name_of_its_own),
         cmocka_unit_test(a_token_is_encoded_as_the_real_serializer_does),
         cmocka_unit_test(encoding_stops_at_128_bytes_and_leaves_the_buffer_alone),
+        cmocka_unit_test(a_fingerprint_is_the_start_of_sha256),
     };
     return cmocka_run_group_tests_name("token", tests, NULL, NULL);
 }
