@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+// A hash table whose slots are the stand-ins. The hash is keyed, so that nobody can choose
+// addresses that meet in one place.
+
+#include "net/addr_map.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define PROBES     32
+#define NAMES_FROM UINT32_C(0xf0000000)
+
+struct entry {
+    uint8_t ip[16];
+    uint64_t used_ns;
+    bool taken;
+};
+
+struct net_addr_map {
+    uint64_t key[2];
+    struct entry entries[NET_ADDR_MAP_ENTRIES];
+};
+
+struct net_addr_map *net_addr_map_create(void)
+{
+    struct net_addr_map *map = calloc(1, sizeof(*map));
+    if (map && getrandom(map->key, sizeof(map->key), 0) != (ssize_t)sizeof(map->key)) {
+        free(map);
+        return NULL;
+    }
+    return map;
+}
+
+void net_addr_map_destroy(struct net_addr_map *map)
+{
+    free(map);
+}
+
+static uint64_t mix(uint64_t x)
+{
+    x = (x ^ (x >> 33)) * UINT64_C(0xff51afd7ed558ccd);
+    x = (x ^ (x >> 33)) * UINT64_C(0xc4ceb9fe1a85ec53);
+    return x ^ (x >> 33);
+}
+
+static uint32_t hash(const struct net_addr_map *map, const uint8_t ip[16])
+{
+    uint64_t halves[2];
+    memcpy(halves, ip, sizeof(halves));
+    return (uint32_t)mix(mix(halves[0] ^ map->key[0]) ^ halves[1] ^ map->key[1]);
+}
+
+bool net_addr_map_name(struct net_addr_map *map, const struct net_addr *addr, uint64_t now_ns,
+                       bool make, uint32_t *name)
+{
+    uint32_t at = hash(map, addr->ip);
+    struct entry *spare = NULL;
+    for (unsigned i = 0; i < PROBES; i++, at++) {
+        struct entry *entry = &map->entries[at % NET_ADDR_MAP_ENTRIES];
+        if (entry->taken && memcmp(entry->ip, addr->ip, sizeof(entry->ip)) == 0) {
+            entry->used_ns = now_ns;
+            *name = htonl(NAMES_FROM | (uint32_t)(entry - map->entries));
+            return true;
+        }
+        bool free_now = !entry->taken || now_ns - entry->used_ns >= NET_ADDR_MAP_IDLE_NS;
+        if (free_now && !spare) {
+            spare = entry;
+        }
+        // Entries are taken over but never emptied, so one that was never used ends every search.
+        if (!entry->taken) {
+            break;
+        }
+    }
+    if (!make || !spare) {
+        return false;
+    }
+    memcpy(spare->ip, addr->ip, sizeof(spare->ip));
+    spare->taken = true;
+    spare->used_ns = now_ns;
+    *name = htonl(NAMES_FROM | (uint32_t)(spare - map->entries));
+    return true;
+}
+
+bool net_addr_map_find(struct net_addr_map *map, uint32_t name, uint64_t now_ns,
+                       struct net_addr *addr)
+{
+    uint32_t index = ntohl(name) - NAMES_FROM;
+    if (index >= NET_ADDR_MAP_ENTRIES || !map->entries[index].taken) {
+        return false;
+    }
+    map->entries[index].used_ns = now_ns;
+    memcpy(addr->ip, map->entries[index].ip, sizeof(addr->ip));
+    return true;
+}
