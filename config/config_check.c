@@ -158,6 +158,19 @@ static void check_websocket_path(const struct config *config, struct error_list 
     }
 }
 
+static void check_ip_header(const struct config *config, struct error_list *errors)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-";
+    if (strspn(config->ip_header, letters) != strlen(config->ip_header)) {
+        complain(config, errors, "ip-header", config->ip_header,
+                 "must be a header name: letters, digits and -");
+    }
+    if (config->ip_header[0] && config->trusted_proxies.count == 0) {
+        complain(config, errors, "ip-header", config->ip_header,
+                 "useless without --trusted-proxies, whom to believe");
+    }
+}
+
 static void check_origins(const struct config *config, struct error_list *errors)
 {
     struct error error;
@@ -251,6 +264,7 @@ bool config_check(const struct config *config, struct error_list *errors)
     check_listeners(config, errors);
     check_admin(config, errors);
     check_websocket_path(config, errors);
+    check_ip_header(config, errors);
     check_origins(config, errors);
     check_backend(config, errors);
     if (config->tls_key[0] && !config->tls_cert[0]) {

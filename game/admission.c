@@ -168,8 +168,10 @@ static void on_hello(struct game_admission *admission, struct member *member, un
     enum auth_token_error bad = auth_token_decode(hello->token, &token);
     if (bad != AUTH_TOKEN_OK) {
         *admission->token_errors[bad] += 1;
+        char remote[NET_ADDR_TEXT_BYTES];
+        net_addr_format(&info.remote, remote);
         log_peer(LOG_INFO, "token_refused", LOG_U("conn", member->conn.index),
-                 LOG_S("reason", auth_token_error_name(bad)));
+                 LOG_S("remote", remote), LOG_S("reason", auth_token_error_name(bad)));
         kick(admission, member, NET_CLOSE_TOKEN_MALFORMED);
         return;
     }
@@ -261,10 +263,12 @@ static void on_verified(struct game_admission *admission, struct member *member,
     }
     if (member->state == GAME_ADMISSION_ADMITTED) {
         struct net_conn_info info = {0};
+        char remote[NET_ADDR_TEXT_BYTES];
         (void)net_conn_info(admission->env.conns, member->conn, &info);
+        net_addr_format(&info.remote, remote);
         log_event(LOG_INFO, "player_admitted", LOG_U("conn", member->conn.index),
-                  LOG_S("player", member->player_id), LOG_S("transport", info.transport),
-                  LOG_U("slot", member->slot));
+                  LOG_S("player", member->player_id), LOG_S("remote", remote),
+                  LOG_S("transport", info.transport), LOG_U("slot", member->slot));
     }
 }
 
@@ -457,8 +461,13 @@ void game_admission_closed(struct game_admission *admission, struct net_conn_id 
 {
     struct member *member = find(admission, conn);
     assert(member);
-    log_peer(LOG_INFO, "player_left", LOG_U("conn", conn.index), LOG_S("player", member->player_id),
-             LOG_U("code", code), LOG_S("reason", net_close_name(code)));
+    struct net_conn_info info = {0};
+    char remote[NET_ADDR_TEXT_BYTES];
+    (void)net_conn_info(admission->env.conns, conn, &info);
+    net_addr_format(&info.remote, remote);
+    log_peer(LOG_INFO, "player_left", LOG_U("conn", conn.index), LOG_S("remote", remote),
+             LOG_S("player", member->player_id), LOG_U("code", code),
+             LOG_S("reason", net_close_name(code)));
     dispatch(admission, member, EVENT_CLOSED, (union event_data){.code = code});
 }
 

@@ -95,6 +95,41 @@ bool net_addr_parse_ip(const char *text, struct net_addr *addr)
     return true;
 }
 
+static bool parse_port(const char *digits, uint16_t *port)
+{
+    char *end;
+    unsigned long number = strtoul(digits, &end, 10);
+    *port = (uint16_t)number;
+    return *digits >= '0' && *digits <= '9' && *end == '\0' && end - digits <= 5 &&
+           number <= UINT16_MAX;
+}
+
+bool net_addr_parse(struct bytes_span span, struct net_addr *addr)
+{
+    char text[NET_ADDR_TEXT_BYTES];
+    if (span.size >= sizeof(text) || memchr(span.data, '\0', span.size)) {
+        return false;
+    }
+    memcpy(text, span.data, span.size);
+    text[span.size] = '\0';
+    if (net_addr_parse_ip(text, addr)) {
+        return true;
+    }
+    bool is_v6 = text[0] == '[';
+    char *colon = strrchr(text, ':');
+    if (!colon || (is_v6 && colon[-1] != ']') || (!is_v6 && strchr(text, ':') != colon)) {
+        return false;
+    }
+    *(is_v6 ? colon - 1 : colon) = '\0';
+    uint16_t port;
+    if (!parse_port(colon + 1, &port) || !net_addr_parse_ip(text + is_v6, addr) ||
+        (is_v6 && !strchr(text, ':'))) {
+        return false;
+    }
+    addr->port = port;
+    return true;
+}
+
 unsigned net_addr_resolve(const char *host, uint16_t port, struct net_addr *addrs, unsigned max,
                           struct error *error)
 {

@@ -36,6 +36,8 @@ bool net_addr_equal_ip(const struct net_addr *a, const struct net_addr *b);
 void net_addr_format(const struct net_addr *addr, char text[NET_ADDR_TEXT_BYTES]);
 // An IP literal without port; no name is looked up.
 bool net_addr_parse_ip(const char *text, struct net_addr *addr) BASE_MUST_USE;
+// As proxies write it: an IP literal, or one with a port: "192.0.2.1:7", "[2001:db8::1]:7".
+bool net_addr_parse(struct bytes_span text, struct net_addr *addr) BASE_MUST_USE;
 // Literal or name ("localhost"); blocking look-up for names, so only at start-up and in clients'
 // dials. Fills up to `max` addresses, returns how many, 0 with *error set.
 unsigned net_addr_resolve(const char *host, uint16_t port, struct net_addr *addrs, unsigned max,

@@ -116,7 +116,9 @@ static void end(struct conn *conn, uint16_t code, bool by_us)
         conns->unverified--;
     }
     count_close(conns, code);
-    log_peer(LOG_DEBUG, "connection_closed", LOG_U("conn", conn->index),
+    char remote[NET_ADDR_TEXT_BYTES];
+    net_addr_format(&conn->info.remote, remote);
+    log_peer(LOG_DEBUG, "connection_closed", LOG_U("conn", conn->index), LOG_S("remote", remote),
              LOG_S("transport", conn->info.transport), LOG_U("code", code),
              LOG_S("reason", net_close_name(code)), LOG_T("by_us", by_us));
     if (by_us) {
@@ -165,7 +167,9 @@ static bool within_budget(struct conn *conn, size_t size)
 static void on_bad_message(struct conn *conn, enum net_msg_verdict verdict)
 {
     ++*conn->conns->dropped[verdict];
-    log_peer(LOG_DEBUG, "message_dropped", LOG_U("conn", conn->index),
+    char remote[NET_ADDR_TEXT_BYTES];
+    net_addr_format(&conn->info.remote, remote);
+    log_peer(LOG_DEBUG, "message_dropped", LOG_U("conn", conn->index), LOG_S("remote", remote),
              LOG_S("transport", conn->info.transport), LOG_S("why", net_msg_verdict_name(verdict)));
     if (verdict == NET_MSG_MALFORMED || verdict == NET_MSG_WRONG_DIRECTION) {
         end(conn, NET_CLOSE_BAD_DATA, true);

@@ -107,6 +107,16 @@ uint16_t net_layer_expire(struct net_layer *layer)
     return layer->impl->expired(layer);
 }
 
+bool net_layer_relocate(struct net_layer *layer, const struct net_addr *remote)
+{
+    struct net_layer_env *env = layer->env;
+    if (env->admit_address && !env->admit_address(env, remote)) {
+        return false;
+    }
+    env->remote = *remote;
+    return true;
+}
+
 uint16_t net_layer_fail(struct net_layer *layer, uint16_t code, const char *format, ...)
 {
     va_list args;

@@ -22,6 +22,8 @@
 
 struct net_tls_credentials;
 
+struct net_layer_env;
+
 // What all layers of one stream know. Borrowed pointers live as long as the stream.
 struct net_layer_env {
     const struct config *config;
@@ -29,7 +31,9 @@ struct net_layer_env {
     const char *url_text;                    // the same for log lines
     struct net_tls_credentials *credentials; // NULL when no layer needs them
     const char *alpn;                        // what TLS has to negotiate; NULL: nothing
-    struct net_addr remote;
+    struct net_addr remote; // the peer, or whom a trusted proxy speaks for: net_layer_relocate()
+    // Asked before that changes; NULL: everybody may.
+    bool (*admit_address)(struct net_layer_env *env, const struct net_addr *remote);
     bool is_server;
     uint64_t now_ns; // set by the owner of the stack before each call into it
     char reason[LIMIT_CLOSE_REASON_BYTES + 1];
@@ -103,6 +107,9 @@ uint16_t net_layer_expire(struct net_layer *layer);
 // Leaves the reason in env->reason (cut to fit) and returns the code.
 uint16_t net_layer_fail(struct net_layer *layer, uint16_t code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+// A trusted proxy says who is behind it. False when nobody from there may connect now.
+bool net_layer_relocate(struct net_layer *layer, const struct net_addr *remote) BASE_MUST_USE;
 
 // A deadline from now, for due_ns.
 static inline uint64_t net_layer_in_ms(const struct net_layer *layer, long ms)

@@ -11,6 +11,7 @@
 
 #include "config/base/log.h"
 #include "net/http_upgrade.h"
+#include "net/proxy.h"
 
 #define ORIGIN_LOG_BYTES 200
 
@@ -102,12 +103,45 @@ static void log_refused_origin(const struct layer_upgrade *upgrade)
     log_peer(LOG_WARN, "origin_refused", LOG_S("remote", remote), LOG_B("origin", origin));
 }
 
+static void log_ignored_ip_header(const struct layer_upgrade *upgrade, const char *why)
+{
+    char remote[NET_ADDR_TEXT_BYTES];
+    net_addr_format(&upgrade->base.env->remote, remote);
+    log_peer(LOG_WARN, "ip_header_ignored", LOG_S("remote", remote),
+             LOG_S("header", upgrade->base.env->config->ip_header), LOG_S("why", why));
+}
+
+// Finds out who is calling before anything is judged, so that limits and log lines are about them.
+static enum net_http_answer identify(struct layer_upgrade *upgrade)
+{
+    struct net_layer *layer = &upgrade->base;
+    struct net_addr real;
+    switch (net_proxy_read(layer->env->config, upgrade->head, &layer->env->remote, &real)) {
+    case NET_PROXY_NAMED:
+        return net_layer_relocate(layer, &real) ? NET_HTTP_SWITCH : NET_HTTP_TOO_MANY;
+    case NET_PROXY_AMBIGUOUS:
+        return NET_HTTP_BAD_IP_HEADER;
+    case NET_PROXY_UNTRUSTED:
+        log_ignored_ip_header(upgrade, "the peer is not among --trusted-proxies");
+        break;
+    case NET_PROXY_MALFORMED:
+        log_ignored_ip_header(upgrade, "not an address");
+        break;
+    case NET_PROXY_SILENT:
+        break;
+    }
+    return NET_HTTP_SWITCH;
+}
+
 static uint16_t serve(struct layer_upgrade *upgrade)
 {
     struct net_layer *layer = &upgrade->base;
     struct net_http_site site = site_of(layer->env->config);
     struct bytes_span unknown;
-    enum net_http_answer answer = net_http_upgrade_judge(upgrade->head, &site, &unknown);
+    enum net_http_answer answer = identify(upgrade);
+    if (answer == NET_HTTP_SWITCH) {
+        answer = net_http_upgrade_judge(upgrade->head, &site, &unknown);
+    }
     if (answer == NET_HTTP_BAD_SUBPROTOCOL) {
         log_unknown_subprotocol(upgrade, unknown);
     }

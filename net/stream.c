@@ -303,6 +303,7 @@ static uint16_t top_up(struct net_layer *layer)
     }
     stream->is_counted = true;
     stream->endpoint->base.link_count++;
+    stream->base.remote = stream->env.remote;
     uint16_t code = acceptor->accept(acceptor->user, &stream->base);
     return code ? net_layer_fail(layer, code, "%s", net_close_text(code)) : 0;
 }
@@ -609,6 +610,14 @@ static bool attach_socket(struct net_stream *stream, int fd, const struct net_ad
     return true;
 }
 
+static bool admit_address(struct net_layer_env *env, const struct net_addr *remote)
+{
+    const struct net_stream *stream =
+        (struct net_stream *)(void *)((char *)env - offsetof(struct net_stream, env));
+    const struct net_acceptor *acceptor = stream->endpoint->acceptor;
+    return !acceptor->admit_address || acceptor->admit_address(acceptor->user, remote);
+}
+
 void net_stream_accept(struct net_stream_endpoint *endpoint, int fd, const struct net_addr *remote)
 {
     // The certificate of this moment: a later one is for later streams.
@@ -618,6 +627,7 @@ void net_stream_accept(struct net_stream_endpoint *endpoint, int fd, const struc
         .url = &endpoint->url,
         .url_text = endpoint->base.url,
         .credentials = credentials,
+        .admit_address = admit_address,
         .is_server = true,
     };
     struct net_stream *stream = create_stream(endpoint, &env);

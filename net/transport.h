@@ -18,7 +18,8 @@
 // with which the transport turns the peer away.
 struct net_acceptor {
     uint16_t (*accept)(void *user, struct net_link *link);
-    // Asked before anything is spent on a peer (before TLS): may this address connect? May be NULL.
+    // Asked before anything is spent on a peer (before TLS): may this address connect? Asked again
+    // when a trusted proxy has said whom it speaks for. May be NULL.
     bool (*admit_address)(void *user, const struct net_addr *remote);
     void *user;
 };

@@ -192,6 +192,46 @@ class Origins(TestCase):
         self.assertEqual(self.status(server, origin="https://anywhere.org"), 101)
 
 
+class Addresses(TestCase):
+    """127.0.0.1 is a trusted proxy unless the operator says otherwise."""
+
+    def play(self, server, address, name, header="X-Real-IP"):
+        """Joins and leaves; the address as the log has it, or the HTTP status of the refusal."""
+        async def connect():
+            async with websockets.connect(server.url("ws") + "/websocket",
+                                          extra_headers=[(header, address)]) as peer:
+                await peer.send(pack([HELLO, 1, server.token(name).encode(), "", "interop"]))
+                self.assertEqual(unpack(await peer.recv())[0], WELCOME)
+        try:
+            asyncio.run(asyncio.wait_for(connect(), 30))
+        except websockets.exceptions.InvalidStatusCode as error:
+            return error.status_code
+        admitted = server.wait_event("player_admitted", player=name)
+        left = server.wait_event("player_left", player=name)
+        self.assertEqual((admitted["remote"], admitted["conn"]), (left["remote"], left["conn"]))
+        return admitted["remote"]
+
+    def test_log_lines_and_limits_are_about_the_client_behind_the_proxy(self):
+        server = self.serve("--ip-header=X-Real-IP", "--connects-per-second=1", listen=("ws",))
+        self.assertEqual(self.play(server, "192.0.2.1:65520", "Anna"), "192.0.2.1:65520")
+        self.assertEqual(self.play(server, "2001:db8::1", "Bert"), "[2001:db8::1]:0")
+        # Burst 2: the third in a row from there is refused, others behind the same proxy are not.
+        results = [self.play(server, "192.0.2.7", f"P{index}") for index in range(4)]
+        self.assertIn(429, results)
+        self.assertEqual(self.play(server, "192.0.2.8", "Carl"), "192.0.2.8:0")
+
+    def test_other_headers_and_nonsense_leave_the_peers_own_address(self):
+        server = self.serve("--ip-header=X-Real-IP", listen=("ws",))
+        self.assertTrue(self.play(server, "7.7.7.7", "Anna", header="X-Forwarded-For").startswith("127.0.0.1:"))
+        self.assertTrue(self.play(server, "7.7.7.7 or so", "Bert").startswith("127.0.0.1:"))
+        self.assertEqual(server.wait_event("ip_header_ignored")["why"], "not an address")
+
+    def test_a_stranger_cannot_choose_an_address(self):
+        server = self.serve("--ip-header=X-Real-IP", "--trusted-proxies=10.0.0.0/8", listen=("ws",))
+        self.assertTrue(self.play(server, "7.7.7.7", "Anna").startswith("127.0.0.1:"))
+        self.assertIn("--trusted-proxies", server.wait_event("ip_header_ignored")["why"])
+
+
 class Tls(TestCase):
     def setUp(self):
         self.server = self.serve(listen=("wss", "tls"))

@@ -44,6 +44,47 @@ static void both_families_are_formatted(void **state)
     }
 }
 
+static void an_address_may_carry_its_port(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *formatted; // NULL: refused
+    } rows[] = {
+        {"192.0.2.1", "192.0.2.1:0"},
+        {"192.0.2.1:0", "192.0.2.1:0"},
+        {"192.0.2.1:65535", "192.0.2.1:65535"},
+        {"2001:db8::1", "[2001:db8::1]:0"},
+        {"[2001:db8::1]:7", "[2001:db8::1]:7"},
+        {"192.0.2.1:65536", NULL},
+        {"192.0.2.1:000001", NULL},
+        {"192.0.2.1:", NULL},
+        {"192.0.2.1:-1", NULL},
+        {"192.0.2.1: 1", NULL},
+        {"[192.0.2.1]:7", NULL},
+        {"[2001:db8::1]", NULL},
+        {"[2001:db8::1]:", NULL},
+        {"]:1", NULL},
+        {":1", NULL},
+        {"", NULL},
+        {"localhost:1", NULL},
+    };
+    for (size_t i = 0; i < BASE_COUNT(rows); i++) {
+        struct net_addr addr;
+        char text[NET_ADDR_TEXT_BYTES] = "";
+        if (net_addr_parse(bytes_of_string(rows[i].text), &addr)) {
+            net_addr_format(&addr, text);
+        }
+        if (strcmp(text, rows[i].formatted ? rows[i].formatted : "") != 0) {
+            fail_msg("\"%s\": \"%s\"", rows[i].text, text);
+        }
+    }
+    struct net_addr addr;
+    char longer[NET_ADDR_TEXT_BYTES + 1];
+    memset(longer, '1', sizeof(longer));
+    assert_false(net_addr_parse(bytes_of(longer, sizeof(longer)), &addr));
+    assert_false(net_addr_parse(bytes_of("1.2.3.4\0", 8), &addr));
+}
+
 static void what_is_no_literal_is_refused(void **state)
 {
     (void)state;
@@ -205,6 +246,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_families_are_formatted),
+        cmocka_unit_test(an_address_may_carry_its_port),
         cmocka_unit_test(what_is_no_literal_is_refused),
         cmocka_unit_test(socket_addresses_go_there_and_back),
         cmocka_unit_test(loopback_and_any_are_known_in_both_families),

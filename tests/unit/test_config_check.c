@@ -299,6 +299,23 @@ static void every_origin_rule_is_read(void **state)
     assert_non_null(strstr(errors.lines[0].text, "--allow-origins: \"example.com\""));
 }
 
+static void the_ip_header_is_a_header_of_a_trusted_proxy(void **state)
+{
+    (void)state;
+    set("ip-header", "X-Real-IP");
+    assert_good();
+    set("ip-header", "X-Real-IP:");
+    assert_false(config_check(config, &errors));
+    assert_int_equal(errors.count, 1);
+    assert_non_null(strstr(errors.lines[0].text, "must be a header name"));
+    errors.count = 0;
+    set("ip-header", "X-Real-IP");
+    set("trusted-proxies", "");
+    assert_false(config_check(config, &errors));
+    assert_int_equal(errors.count, 1);
+    assert_non_null(strstr(errors.lines[0].text, "--trusted-proxies"));
+}
+
 #define WITH_CONFIG(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
@@ -317,6 +334,7 @@ int main(void)
         WITH_CONFIG(three_of_a_kind_are_two_errors),
         WITH_CONFIG(the_admin_port_is_an_address_or_off),
         WITH_CONFIG(the_websocket_path_is_a_plain_path),
+        WITH_CONFIG(the_ip_header_is_a_header_of_a_trusted_proxy),
         WITH_CONFIG(every_origin_rule_is_read),
         WITH_CONFIG(the_node_id_can_be_the_last_part_of_a_path),
     };

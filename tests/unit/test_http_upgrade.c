@@ -606,6 +606,57 @@ static void the_page_is_for_dev_unless_it_is_on_or_off(void **state)
     }
 }
 
+static struct net_addr asked_for;
+static bool may_connect;
+
+static bool admit(struct net_layer_env *env, const struct net_addr *remote)
+{
+    (void)env;
+    asked_for = *remote;
+    return may_connect;
+}
+
+static void expect_remote(const struct net_addr *addr, const char *expected)
+{
+    char text[NET_ADDR_TEXT_BYTES];
+    net_addr_format(addr, text);
+    assert_string_equal(text, expected);
+}
+
+// The first bytes of the answer to a good request with `fields` from a peer.
+static void expect_behind(const char *peer, const char *fields, const char *answer,
+                          const char *remote)
+{
+    struct layer_end end;
+    struct error error = {""};
+    char text[1024];
+    serve(&end);
+    assert_true(config_set(end.config, "ip-header", "X-Real-IP", &error));
+    assert_true(net_addr_parse_ip(peer, &end.env.remote));
+    end.env.admit_address = admit;
+    snprintf(text, sizeof(text), "%s%s\r\n", REQUEST, fields);
+    (void)layer_end_feed(&end, bytes_of_string(text), 0);
+    assert_memory_equal(bytes_buf_span(&end.sent).data, answer, strlen(answer));
+    expect_remote(&end.env.remote, remote);
+    layer_end_finish(&end);
+}
+
+static void a_trusted_proxy_says_who_is_calling_and_they_are_asked_for(void **state)
+{
+    (void)state;
+    may_connect = true;
+    expect_behind("127.0.0.1", "X-Real-IP: 192.0.2.1:7\r\n", "HTTP/1.1 101 ", "192.0.2.1:7");
+    expect_remote(&asked_for, "192.0.2.1:7");
+    expect_behind("127.0.0.1", "X-Real-IP: nobody\r\n", "HTTP/1.1 101 ", "127.0.0.1:0");
+    expect_behind("127.0.0.1", "", "HTTP/1.1 101 ", "127.0.0.1:0");
+    expect_behind("192.0.2.9", "X-Real-IP: 192.0.2.1\r\n", "HTTP/1.1 101 ", "192.0.2.9:0");
+    expect_behind("127.0.0.1", "X-Real-IP: 1.1.1.1\r\nX-Real-IP: 1.1.1.1\r\n", "HTTP/1.1 400 ",
+                  "127.0.0.1:0");
+    may_connect = false;
+    expect_behind("127.0.0.1", "X-Real-IP: 192.0.2.1\r\n", "HTTP/1.1 429 ", "127.0.0.1:0");
+    expect_behind("127.0.0.1", "", "HTTP/1.1 101 ", "127.0.0.1:0"); // was asked for at accept
+}
+
 static void client_and_server_agree_in_every_cut(void **state)
 {
     (void)state;
@@ -687,6 +738,7 @@ int main(void)
         cmocka_unit_test(a_tls_handshake_is_cut_off_without_a_word),
         cmocka_unit_test(the_path_is_the_one_that_is_configured),
         cmocka_unit_test(the_page_is_for_dev_unless_it_is_on_or_off),
+        cmocka_unit_test(a_trusted_proxy_says_who_is_calling_and_they_are_asked_for),
         cmocka_unit_test(client_and_server_agree_in_every_cut),
         cmocka_unit_test(the_client_asks_for_the_path_of_the_url),
         cmocka_unit_test(a_client_that_is_refused_says_why),
