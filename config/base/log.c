@@ -17,12 +17,13 @@
 
 // PIPE_BUF on Linux: a write of at most so much to a pipe is never mixed with another process's
 // line, and never blocks once poll() said that the pipe is writable.
-#define LINE_BYTES      4096
-#define LINE_TAIL_BYTES 24 // room kept for what closes a line that was cut
-#define VALUE_BYTES_MAX 256
+#define LINE_BYTES        4096
+#define LINE_TAIL_BYTES   24 // room kept for what closes a line that was cut
+#define VALUE_BYTES_MAX   256
+#define MESSAGE_BYTES_MAX 1536
 
-#define LIMIT_BURST     5
-#define LIMIT_REFILL_MS 1000
+#define LIMIT_BURST       5
+#define LIMIT_REFILL_MS   1000
 
 static struct {
     int fd;
@@ -138,10 +139,8 @@ static void line_escaped(struct line *line, struct bytes_span at, size_t length)
     }
 }
 
-static void line_quoted(struct line *line, struct bytes_span value)
+static void line_inside(struct line *line, struct bytes_span value, size_t left, bool quoted)
 {
-    size_t left = VALUE_BYTES_MAX;
-    line_text(line, "\"");
     while (value.size > 0) {
         size_t length = bytes_utf8_sequence(value);
         size_t step = length ? length : 1;
@@ -149,7 +148,7 @@ static void line_quoted(struct line *line, struct bytes_span value)
             line_text(line, "...");
             break;
         }
-        if (length == 1 && (value.data[0] == '"' || value.data[0] == '\\')) {
+        if (length == 1 && ((quoted && value.data[0] == '"') || value.data[0] == '\\')) {
             line_format(line, "\\%c", value.data[0]);
         } else if (length == 0 || is_unsafe(code_point(value.data, length))) {
             line_escaped(line, value, length);
@@ -159,6 +158,12 @@ static void line_quoted(struct line *line, struct bytes_span value)
         left -= step;
         value = bytes_of(value.data + step, value.size - step);
     }
+}
+
+static void line_quoted(struct line *line, struct bytes_span value, size_t bytes_max)
+{
+    line_text(line, "\"");
+    line_inside(line, value, bytes_max, true);
     line_text(line, "\"");
 }
 
@@ -167,7 +172,7 @@ static void line_bytes(struct line *line, struct bytes_span value)
     if (sink.format == LOG_FORMAT_TEXT && is_bare(value)) {
         line_put(line, (const char *)value.data, value.size);
     } else {
-        line_quoted(line, value);
+        line_quoted(line, value, VALUE_BYTES_MAX);
     }
 }
 
@@ -193,16 +198,24 @@ static void line_value(struct line *line, const struct log_field *field)
     case LOG_FIELD_BOOL:
         line_text(line, field->value.truth ? "true" : "false");
         break;
+    case LOG_FIELD_MESSAGE:
+        line_quoted(line, bytes_of_string(field->value.text), MESSAGE_BYTES_MAX);
+        break;
     }
 }
 
 static void line_field(struct line *line, const struct log_field *field)
 {
     size_t before = line->used;
-    line_text(line, sink.format == LOG_FORMAT_JSON ? ",\"" : " ");
-    line_text(line, field->name);
-    line_text(line, sink.format == LOG_FORMAT_JSON ? "\":" : "=");
-    line_value(line, field);
+    if (sink.format == LOG_FORMAT_TEXT && field->type == LOG_FIELD_MESSAGE) {
+        line_text(line, " - "); // no unquoted value is a dash after a space
+        line_inside(line, bytes_of_string(field->value.text), MESSAGE_BYTES_MAX, false);
+    } else {
+        line_text(line, sink.format == LOG_FORMAT_JSON ? ",\"" : " ");
+        line_text(line, field->name);
+        line_text(line, sink.format == LOG_FORMAT_JSON ? "\":" : "=");
+        line_value(line, field);
+    }
     if (line->full) {
         line->used = before;
     }
@@ -284,6 +297,7 @@ void log_write(enum log_level level, struct log_limit *limit, const char *event,
         line_field(&line, &LOG_U("lines_lost", lost));
     }
     for (size_t i = 0; i < count && !line.full; i++) {
+        assert(fields[i].type != LOG_FIELD_MESSAGE || i + 1 == count);
         line_field(&line, &fields[i]);
     }
     line_close(&line);

@@ -6,8 +6,13 @@
 // nothing a peer sends can forge a line or drive a terminal. There is no field constructor for
 // secrets. The sink is the only global in Paddock.
 //
+// A sentence for people goes into a message, the last field: in text it stands bare behind " - ",
+// in JSON it is the field "text". Its quotes are its own, so no peer's bytes belong into one;
+// control bytes are escaped there all the same.
+//
 // text: 2026-11-22T01:42:34.123Z INFO  player_admitted conn=7 transport=udp
 // json: {"time":"…","level":"info","event":"player_admitted","conn":7,"transport":"udp"}
+// text: 2026-11-22T01:42:34.123Z INFO  secured listener=wss://h:9091 - Secured using "a" from …
 
 #ifndef CONFIG_BASE_LOG_H
 #define CONFIG_BASE_LOG_H
@@ -37,13 +42,14 @@ enum log_field_type {
     LOG_FIELD_INT,
     LOG_FIELD_UINT,
     LOG_FIELD_BOOL,
+    LOG_FIELD_MESSAGE,
 };
 
 struct log_field {
     const char *name;
     enum log_field_type type;
     union {
-        const char *text; // NULL prints as null / -
+        const char *text; // NULL prints as null / -; a message is not NULL
         struct bytes_span bytes;
         int64_t integer;
         uint64_t natural;
@@ -56,6 +62,7 @@ struct log_field {
 #define LOG_I(field, v) ((struct log_field){(field), LOG_FIELD_INT, {.integer = (v)}})
 #define LOG_U(field, v) ((struct log_field){(field), LOG_FIELD_UINT, {.natural = (v)}})
 #define LOG_T(field, v) ((struct log_field){(field), LOG_FIELD_BOOL, {.truth = (v)}})
+#define LOG_M(v)        ((struct log_field){"text", LOG_FIELD_MESSAGE, {.text = (v)}})
 
 // `fd` is written with one write(2) a line and stays the caller's; `clock` gives the time stamps.
 // Nothing is written before. Ignores SIGPIPE for the process. A line that the sink does not take at

@@ -76,6 +76,42 @@ static void a_line_of_json_has_the_same(void **state)
                                    "\"transport\":\"udp\",\"dev\":false,\"none\":null}\n");
 }
 
+static void a_message_ends_the_line_and_keeps_its_quotes(void **state)
+{
+    (void)state;
+    open_text();
+    log_event(LOG_INFO, "secured", LOG_S("listener", NULL),
+              LOG_M("using: \"NW.exitgames.local\" from \"MY\""));
+    assert_string_equal(written(), STAMP " INFO  secured listener=- - using: "
+                                         "\"NW.exitgames.local\" from \"MY\"\n");
+    open_json();
+    log_event(LOG_INFO, "secured", LOG_M("using: \"a\""));
+    assert_string_equal(written(), "{\"time\":\"" STAMP "\",\"level\":\"info\","
+                                   "\"event\":\"secured\",\"text\":\"using: \\\"a\\\"\"}\n");
+}
+
+static void a_message_can_neither_break_the_line_nor_drive_a_terminal(void **state)
+{
+    (void)state;
+    open_text();
+    log_event(LOG_INFO, "e", LOG_M("a\nb\x1b[31m\xc2\x9b\xff\\x0a\xe2\x80\xae"));
+    assert_string_equal(written(), STAMP " INFO  e - a\\x0ab\\x1b[31m\\xc2\\x9b\\xff\\\\x0a"
+                                         "\\xe2\\x80\\xae\n");
+}
+
+static void a_long_message_is_cut(void **state)
+{
+    (void)state;
+    char text[4096];
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    open_text();
+    log_event(LOG_INFO, "e", LOG_M(text));
+    written();
+    assert_int_equal(strlen(line), strlen(STAMP " INFO  e - ...\n") + 1536);
+    assert_string_equal(line + strlen(line) - 5, "x...\n");
+}
+
 static void levels_above_the_maximum_are_silent(void **state)
 {
     (void)state;
@@ -301,6 +337,9 @@ int main(void)
         WITH_PIPE(a_line_of_text_has_time_level_event_and_fields),
         WITH_PIPE(a_line_of_json_has_the_same),
         WITH_PIPE(levels_above_the_maximum_are_silent),
+        WITH_PIPE(a_message_ends_the_line_and_keeps_its_quotes),
+        WITH_PIPE(a_message_can_neither_break_the_line_nor_drive_a_terminal),
+        WITH_PIPE(a_long_message_is_cut),
         WITH_PIPE(text_values_that_could_be_misread_are_quoted),
         WITH_PIPE(json_values_are_escaped),
         WITH_PIPE(any_bytes_stay_one_line_of_valid_json),
