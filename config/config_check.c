@@ -31,11 +31,6 @@ static void complain(const struct config *config, struct error_list *errors, con
                    origin[0] ? " (" : "", origin, origin[0] ? ")" : "", text);
 }
 
-static bool is_encrypted(const struct url *url)
-{
-    return strcmp(url->scheme, "tls") == 0 || strcmp(url->scheme, "wss") == 0;
-}
-
 static uint16_t port_of(const struct url *url)
 {
     return url->has_port ? url->port : url_default_port(url->scheme);
@@ -73,11 +68,6 @@ static void check_listener(const struct config *config, const char *text, const 
         complain(config, errors, "listen", text,
                  "--dev serves only this machine; listen on 127.0.0.1, or drop --dev and set "
                  "FUSION_SERVER_TOKEN");
-    }
-    if (!config->dev && is_encrypted(url) && !config->tls_cert[0]) {
-        complain(config, errors, "listen", text,
-                 "needs a certificate; give --tls-cert (and --tls-key), or start with --dev on a "
-                 "laptop");
     }
 }
 
@@ -250,6 +240,30 @@ static void check_backend(const struct config *config, struct error_list *errors
     }
 }
 
+// A store's name is one folder's, not a path to any other.
+static bool is_folder_name(const char *name)
+{
+    return name[0] && !strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}
+
+static void check_certificates(const struct config *config, struct error_list *errors)
+{
+    unsigned keys = config->tls_key.count;
+    if (keys > 0 && config->tls_cert.count == 0) {
+        complain(config, errors, "tls-key", NULL, "useless without --tls-cert");
+    } else if (keys > 0 && keys != config->tls_cert.count) {
+        complain(
+            config, errors, "tls-key", NULL,
+            "%u given for %u of --tls-cert; give one for each in the same order ('-': it is in "
+            "the certificate's file), or none",
+            keys, config->tls_cert.count);
+    }
+    if (!is_folder_name(config->cert_store_name)) {
+        complain(config, errors, "cert-store-name", config->cert_store_name,
+                 "must be the name of one folder");
+    }
+}
+
 bool config_check(const struct config *config, struct error_list *errors)
 {
     unsigned errors_before = errors->count;
@@ -267,9 +281,7 @@ bool config_check(const struct config *config, struct error_list *errors)
     check_ip_header(config, errors);
     check_origins(config, errors);
     check_backend(config, errors);
-    if (config->tls_key[0] && !config->tls_cert[0]) {
-        complain(config, errors, "tls-key", NULL, "useless without --tls-cert");
-    }
+    check_certificates(config, errors);
     if (!config->dev && !config->fusion_server_token) {
         error_list_add(errors, "the server token is missing: set FUSION_SERVER_TOKEN, "
                                "FUSION_SERVER_TOKEN_FILE or --fusion-server-token, or start with "

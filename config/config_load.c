@@ -15,7 +15,7 @@
 
 #define TOKEN_OPTION    "fusion-server-token"
 #define TOKEN_VARIABLE  "FUSION_SERVER_TOKEN"
-#define TOKEN_FILE      "FUSION_SERVER_TOKEN_FILE"
+#define FILE_SUFFIX     "_FILE" // PADDOCK_X_FILE names a file that holds the secret x
 #define CONFIG_VARIABLE "PADDOCK_CONFIG"
 
 #define VALUE_SHOWN     60
@@ -118,6 +118,15 @@ static void unknown(struct loader *loader, const struct label *label, const char
                    nearest ? "?" : "");
 }
 
+// The server token is known to its backends by a name of its own.
+static void secret_variable(const struct config_option *option, char variable[CONFIG_NAME_BYTES])
+{
+    config_option_environment(option, variable);
+    if (strcmp(option->name, TOKEN_OPTION) == 0) {
+        snprintf(variable, CONFIG_NAME_BYTES, "%s", TOKEN_VARIABLE);
+    }
+}
+
 // ---- file
 
 static void on_file_pair(void *context, unsigned line, const char *name, const char *value)
@@ -135,9 +144,11 @@ static void on_file_pair(void *context, unsigned line, const char *name, const c
         return;
     }
     if (option->type == CONFIG_SECRET) {
+        char variable[CONFIG_NAME_BYTES];
+        secret_variable(option, variable);
         error_list_add(loader->errors,
-                       "%s: a secret does not belong in a settings file; set %s or %s", where,
-                       TOKEN_VARIABLE, TOKEN_FILE);
+                       "%s: a secret does not belong in a settings file; set %s or %s" FILE_SUFFIX,
+                       where, variable, variable);
         return;
     }
     char before[CONFIG_ORIGIN_BYTES + 2];
@@ -173,10 +184,9 @@ void config_load_text(struct config *config, const char *path, struct bytes_span
 
 // ---- secrets
 
-static void apply_secret(struct loader *loader, enum origin origin, const struct label *label,
-                         struct bytes_span value)
+static void apply_secret(struct loader *loader, const struct config_option *option,
+                         enum origin origin, const struct label *label, struct bytes_span value)
 {
-    const struct config_option *option = config_option_find(TOKEN_OPTION);
     bool again;
     struct error error;
     struct config *config = claim(loader, option, origin, label, &again);
@@ -185,14 +195,15 @@ static void apply_secret(struct loader *loader, enum origin origin, const struct
     }
 }
 
-static void apply_secret_file(struct loader *loader, const char *path)
+static void apply_secret_file(struct loader *loader, const struct config_option *option,
+                              const char *variable, const char *path)
 {
     char text[SECRET_BYTES_MAX + 3]; // a line break, and one byte that is too many
     size_t size;
     struct error error;
-    struct label label = variable_label(TOKEN_FILE, path);
+    struct label label = variable_label(variable, path);
     if (config_file_read_secret(path, text, sizeof(text), &size, &error)) {
-        apply_secret(loader, ORIGIN_ENVIRONMENT, &label, bytes_of(text, size));
+        apply_secret(loader, option, ORIGIN_ENVIRONMENT, &label, bytes_of(text, size));
     } else {
         error_list_add(loader->errors, "%s: %s", label.text, error.text);
     }
@@ -216,6 +227,9 @@ static bool is_service_link(const char *name, const char *value)
 static const struct config_option *find_by_variable(const char *variable)
 {
     unsigned count;
+    if (strcmp(variable, TOKEN_VARIABLE) == 0) {
+        return config_option_find(TOKEN_OPTION);
+    }
     const struct config_option *options = config_options(&count);
     for (unsigned i = 0; i < count; i++) {
         char name[CONFIG_NAME_BYTES];
@@ -227,6 +241,20 @@ static const struct config_option *find_by_variable(const char *variable)
         }
     }
     return NULL;
+}
+
+// The secret that PADDOCK_X_FILE is for; NULL when the name is not of that kind.
+static const struct config_option *find_by_file_variable(const char *variable)
+{
+    char name[NAME_ROOM];
+    size_t length = strlen(variable);
+    size_t suffix = strlen(FILE_SUFFIX);
+    if (length <= suffix || strcmp(variable + length - suffix, FILE_SUFFIX) != 0) {
+        return NULL;
+    }
+    snprintf(name, sizeof(name), "%.*s", (int)(length - suffix), variable);
+    const struct config_option *option = find_by_variable(name);
+    return option && option->type == CONFIG_SECRET ? option : NULL;
 }
 
 static void unknown_variable(struct loader *loader, const char *variable)
@@ -248,15 +276,14 @@ static void unknown_variable(struct loader *loader, const char *variable)
 
 static void apply_variable(struct loader *loader, const char *name, char *value)
 {
-    const struct config_option *option = strcmp(name, TOKEN_VARIABLE) == 0
-                                             ? config_option_find(TOKEN_OPTION)
-                                             : find_by_variable(name);
+    const struct config_option *option = find_by_variable(name);
+    const struct config_option *in_file = option ? NULL : find_by_file_variable(name);
     if (option && option->type == CONFIG_SECRET) {
         struct label label = variable_label(name, NULL);
-        apply_secret(loader, ORIGIN_ENVIRONMENT, &label, bytes_of_string(value));
+        apply_secret(loader, option, ORIGIN_ENVIRONMENT, &label, bytes_of_string(value));
         secret_wipe(value, strlen(value));
-    } else if (strcmp(name, TOKEN_FILE) == 0) {
-        apply_secret_file(loader, value);
+    } else if (in_file) {
+        apply_secret_file(loader, in_file, name, value);
     } else if (option) {
         struct label label = variable_label(name, value);
         apply(loader, option, ORIGIN_ENVIRONMENT, &label, value);
@@ -339,11 +366,21 @@ static void take_config_path(struct loader *loader, const char *path)
     loader->file_path = path;
 }
 
-static void take_secret_flag(struct loader *loader, char *value)
+// Flags are for everybody to see. The server token may come there all the same, because hosts that
+// start servers from a template give it so; nothing else has that excuse.
+static void take_secret_flag(struct loader *loader, const struct config_option *option, char *value)
 {
-    struct label label = flag_label(TOKEN_OPTION, NULL);
-    loader->config->server_token_on_command_line = true;
-    apply_secret(loader, ORIGIN_FLAG, &label, bytes_of_string(value));
+    struct label label = flag_label(option->name, NULL);
+    if (strcmp(option->name, TOKEN_OPTION) == 0) {
+        loader->config->server_token_on_command_line = true;
+        apply_secret(loader, option, ORIGIN_FLAG, &label, bytes_of_string(value));
+    } else {
+        char variable[CONFIG_NAME_BYTES];
+        secret_variable(option, variable);
+        error_list_add(loader->errors,
+                       "%s: a secret does not belong on the command line; set %s or %s" FILE_SUFFIX,
+                       label.text, variable, variable);
+    }
     secret_wipe(value, strlen(value));
 }
 
@@ -376,7 +413,7 @@ static void take_flag(struct loader *loader, struct arguments *arguments,
     } else {
         value = flag_value(loader, arguments, name, value, option->type == CONFIG_SECRET);
         if (value && option->type == CONFIG_SECRET) {
-            take_secret_flag(loader, value);
+            take_secret_flag(loader, option, value);
         } else if (value) {
             apply_flag(loader, option, name, value, value);
         }

@@ -7,6 +7,7 @@
 #define CONFIG_LIMITS_H
 
 #define LIMIT_LISTENERS           16
+#define LIMIT_CERTIFICATES        16 // of one listener
 #define LIMIT_PLAYERS_PER_SESSION 64
 #define LIMIT_SESSIONS            1024
 #define LIMIT_UDP_PEERS           4095  // ENet: 12-bit peer ids

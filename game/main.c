@@ -78,6 +78,7 @@ static void hold_signals(sigset_t *signals)
     sigemptyset(signals);
     sigaddset(signals, SIGTERM);
     sigaddset(signals, SIGINT);
+    sigaddset(signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, signals, NULL);
 }
 
@@ -85,7 +86,11 @@ static void on_signal(void *context, int signal_number)
 {
     struct game_server *server = context;
     log_event(LOG_INFO, "signal", LOG_S("name", strsignal(signal_number)));
-    game_server_drain(server);
+    if (signal_number == SIGHUP) {
+        game_server_reload(server);
+    } else {
+        game_server_drain(server);
+    }
 }
 
 static int serve(const struct config *config)

@@ -16,8 +16,9 @@
 bool game_preflight_needs_certificate(const struct config *config)
 {
     for (unsigned i = 0; i < config->listen.count; i++) {
+        struct url url;
         const struct net_transport *transport =
-            net_transport_of_listener(config->listen.items[i], NULL);
+            net_transport_of_listener(config->listen.items[i], &url, NULL);
         if (transport && transport->needs_certificate) {
             return true;
         }
@@ -46,14 +47,24 @@ static bool can_limit_addresses(const struct config *config, struct error *error
     return limit;
 }
 
-static bool can_load_certificate(const struct config *config, struct error *error)
+static bool can_load_certificates(const struct config *config, struct error *error)
 {
+    struct clock clock;
     if (!game_preflight_needs_certificate(config)) {
         return true;
     }
-    struct net_tls_server *tls = net_tls_server_create(config, error);
+    clock_init_monotonic(&clock);
+    struct net_tls_server *tls = net_tls_server_create(config, &clock, error);
+    bool loaded = tls;
+    for (unsigned i = 0; loaded && i < config->listen.count; i++) {
+        struct url url;
+        const struct net_transport *transport =
+            net_transport_of_listener(config->listen.items[i], &url, NULL);
+        loaded =
+            !transport || !transport->needs_certificate || net_tls_listener_open(tls, &url, error);
+    }
     net_tls_server_destroy(tls);
-    return tls;
+    return loaded;
 }
 
 static bool can_load_maps(const struct config *config, struct error *error)
@@ -66,13 +77,13 @@ static bool can_load_maps(const struct config *config, struct error *error)
 bool game_preflight(const struct config *config, struct error_list *errors)
 {
     static bool (*const checks[])(const struct config *config, struct error *error) = {
-        can_limit_addresses, can_load_certificate, can_load_maps, game_preflight_replay_dir};
+        can_limit_addresses, can_load_certificates, can_load_maps, game_preflight_replay_dir};
     unsigned before = errors->count;
     struct error error;
     for (unsigned i = 0; i < config->listen.count; i++) {
         const char *text = config->listen.items[i];
         struct url url; // what is no URL at all is config_check's to tell
-        if (url_parse(text, &url, NULL) && !net_transport_of_listener(text, &error)) {
+        if (url_parse(text, &url, NULL) && !net_transport_of_listener(text, &url, &error)) {
             error_list_add(errors, "%s", error.text);
         }
     }

@@ -133,8 +133,12 @@ struct game_status_source game_server_status(struct game_server *server)
 
 static void refresh_gauges(void *user)
 {
-    struct game_status_source source = game_server_status(user);
+    struct game_server *server = user;
+    struct game_status_source source = game_server_status(server);
     game_status_refresh(&source);
+    if (server->tls) {
+        net_tls_server_refresh(server->tls);
+    }
 }
 
 static bool write_status(void *user, struct bytes_buf *out)
@@ -241,13 +245,13 @@ static bool open_certificate(struct game_server *server, struct error *error)
 {
     const struct config *config = server->env.config;
     char path[LIMIT_PATH_BYTES];
-    server->tls = net_tls_server_create(config, error);
+    server->tls = net_tls_server_create(config, server->env.clock, error);
     server->hub.tls = server->tls;
-    if (!server->tls || config->tls_cert[0]) {
-        return server->tls != NULL;
+    if (!server->tls || !net_tls_server_has_dev(server->tls)) {
+        return server->tls;
     }
     if (!config_data_path(config, "", "dev-certificate.pem", path, error) ||
-        !net_tls_server_write_certificate(server->tls, path, error)) {
+        !net_tls_server_write_dev(server->tls, path, error)) {
         return false;
     }
     log_event(LOG_INFO, "dev_certificate", LOG_S("path", path));
@@ -266,6 +270,9 @@ static bool open_listeners(struct game_server *server, struct error *error)
             return false;
         }
         log_event(LOG_INFO, "listening", LOG_S("url", server->hub.endpoints->url));
+    }
+    if (server->tls) {
+        net_tls_server_watch(server->tls, server->loop, server->worker, server->counters);
     }
     return true;
 }
@@ -437,6 +444,13 @@ void game_server_drain(struct game_server *server)
     loop_timer_set(server->loop, &server->stage_timer,
                    loop_now_ns(server->loop) +
                        (uint64_t)server->env.config->drain_timeout_ms * CLOCK_NS_PER_MS);
+}
+
+void game_server_reload(struct game_server *server)
+{
+    if (server->tls) {
+        net_tls_server_reload(server->tls);
+    }
 }
 
 void game_server_stop(struct game_server *server)

@@ -37,6 +37,9 @@ void game_server_turn(struct game_server *server);
 // Turns until the server has stopped.
 void game_server_run(struct game_server *server);
 
+// Loads certificates again, whether they have changed or not. What comes of it is logged; sessions
+// that are there notice nothing.
+void game_server_reload(struct game_server *server);
 // No new players; races under way go on up to --drain-timeout-ms, then everybody is told 1001 and
 // results are delivered as far as possible. A second call, and game_server_stop(), end at once.
 void game_server_drain(struct game_server *server);

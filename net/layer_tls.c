@@ -17,7 +17,7 @@
 #include "config/base/log.h"
 #include "config/secret.h"
 #include "net/http_upgrade.h"
-#include "net/tls_store.h"
+#include "net/tls_credentials.h"
 
 #define RECORD_BYTES 16384
 

@@ -379,7 +379,9 @@ static bool may_read(struct net_stream *stream)
     uint64_t now_ns = loop_now_ns(loop_of(stream));
     if (endpoint->handshakes_turn_ns != now_ns) {
         endpoint->handshakes_turn_ns = now_ns;
-        endpoint->handshakes_left = NET_STREAM_HANDSHAKES_PER_TURN;
+        endpoint->handshakes_left = endpoint->tls && net_tls_listener_is_slow(endpoint->tls)
+                                        ? NET_STREAM_SLOW_HANDSHAKES_PER_TURN
+                                        : NET_STREAM_HANDSHAKES_PER_TURN;
     }
     if (endpoint->handshakes_left == 0) {
         return false;
@@ -622,7 +624,7 @@ void net_stream_accept(struct net_stream_endpoint *endpoint, int fd, const struc
 {
     // The certificate of this moment: a later one is for later streams.
     struct net_tls_credentials *credentials =
-        endpoint->stack->has_tls ? net_tls_server_credentials(endpoint->hub->tls) : NULL;
+        endpoint->tls ? net_tls_listener_credentials(endpoint->tls) : NULL;
     struct net_layer_env env = {
         .url = &endpoint->url,
         .url_text = endpoint->base.url,

@@ -17,8 +17,10 @@
 // Read from one stream in one turn at most.
 #define NET_STREAM_READ_BYTES 65536
 // What one turn may spend on TLS handshakes at one endpoint, in reads: an ECDSA handshake takes
-// about 0.2 ms of CPU, so that the next tick never waits for more than a millisecond of them.
-#define NET_STREAM_HANDSHAKES_PER_TURN 4
+// about 0.2 ms of CPU, so that the next tick never waits for more than a millisecond of them; an
+// RSA handshake takes 1.4 ms.
+#define NET_STREAM_HANDSHAKES_PER_TURN      4
+#define NET_STREAM_SLOW_HANDSHAKES_PER_TURN 1
 // Accepted streams of one endpoint that are not up yet.
 #define NET_STREAM_RISING_MAX 256
 
@@ -39,6 +41,7 @@ struct net_stream_endpoint {
     const struct net_acceptor *acceptor;     // NULL: dials
     struct url url;                          // listeners
     struct net_tls_credentials *credentials; // dials with TLS
+    struct net_tls_listener *tls;            // listeners with TLS
     struct net_traffic traffic;
     struct net_stream *streams;
     struct net_stream *dirty; // have something to flush

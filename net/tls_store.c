@@ -1,37 +1,41 @@
 // SPDX-License-Identifier: MIT
-// Loads and judges the server's certificate, and makes the one for --dev (net/tls_selfsigned).
+// Keeps the listeners' certificates and tells about them; net/tls_lookup finds them.
 
 #include "net/tls_store.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <gnutls/gnutls.h>
-#include <gnutls/x509.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "config/base/log.h"
+#include "net/tls_lookup.h"
 #include "net/tls_selfsigned.h"
 
-#define VERSION_MIN     "3.7.9"
-#define FILE_BYTES_MAX  (1024 * 1024)
-#define CHAIN_MAX       8
-#define COMMON_NAME_MAX 256
-
-struct net_tls_credentials {
-    unsigned references;
-    bool is_server;
-    bool insecure;
-    gnutls_certificate_credentials_t certificate;
-    gnutls_priority_t priorities;
-    gnutls_datum_t ticket_key;
-};
+#define VERSION_MIN "3.7.9"
+#define PEM_BYTES   16384
+#define HOUR_MS     (60 * 60 * UINT64_C(1000))
+#define DAY_MS      (24 * HOUR_MS)
 
 struct net_tls_server {
-    struct net_tls_credentials *credentials;
-    struct bytes_buf chain_pem;
+    const struct config *config;
+    const struct clock *clock;
+    struct net_tls_listener *listeners;
+    struct bytes_buf dev_certificate, dev_key; // empty: none is needed
+    uint8_t ticket_key[NET_TLS_TICKET_KEY_BYTES];
+
+    struct loop *loop; // NULL: not watching
+    struct worker *worker;
+    struct loop_timer poll_timer, day_timer, ticket_timer;
+    struct worker_job job;
+    bool job_running;
+    bool job_forced;     // loads what has not changed as well
+    bool reload_pending; // for when the job is done
+    uint64_t *reloads_ok, *reloads_failed;
+    struct counters *counters;
 };
 
 const char *net_tls_version(void)
@@ -39,395 +43,415 @@ const char *net_tls_version(void)
     return gnutls_check_version(NULL);
 }
 
-// ---- credentials
+// ---- what people are told
 
-static void credentials_destroy(struct net_tls_credentials *credentials)
+int64_t net_tls_days_left(const struct net_tls_certificate *certificate, uint64_t wall_ms)
 {
-    if (credentials->certificate) {
-        gnutls_certificate_free_credentials(credentials->certificate);
-    }
-    if (credentials->priorities) {
-        gnutls_priority_deinit(credentials->priorities);
-    }
-    if (credentials->ticket_key.data) {
-        gnutls_memset(credentials->ticket_key.data, 0, credentials->ticket_key.size);
-        gnutls_free(credentials->ticket_key.data);
-    }
-    free(credentials);
+    return (certificate->not_after_s - (int64_t)(wall_ms / 1000)) / (24 * 60 * 60);
 }
 
-static bool set_priorities(struct net_tls_credentials *credentials, const char *text,
-                           struct error *error)
+const char *net_tls_status(const struct config *config,
+                           const struct net_tls_certificate *certificate, uint64_t wall_ms)
 {
-    const char *at = text;
-    int status = gnutls_priority_init2(&credentials->priorities, text, &at, 0);
-    if (status != 0) {
-        return error_set(error, "--tls-priorities: %s at character %zu, before \"%.40s\"",
-                         gnutls_strerror(status), (size_t)(at - text) + 1, at);
-    }
-    return true;
+    int64_t now_s = (int64_t)(wall_ms / 1000);
+    int64_t warn_s = config->cert_warn_days * 24 * 60 * 60;
+    return certificate->not_after_s <= now_s           ? "expired"
+           : certificate->not_before_s > now_s         ? "invalid"
+           : certificate->not_after_s - now_s < warn_s ? "expiring"
+                                                       : "valid";
 }
 
-static struct net_tls_credentials *credentials_create(bool is_server, const char *priorities,
-                                                      struct error *error)
+__attribute__((format(printf, 4, 5))) static void tell(enum log_level level, const char *event,
+                                                       const struct net_tls_listener *listener,
+                                                       const char *format, ...)
 {
-    struct net_tls_credentials *credentials = calloc(1, sizeof(*credentials));
-    if (!credentials) {
-        error_set(error, "out of memory");
-        return NULL;
-    }
-    credentials->references = 1;
-    credentials->is_server = is_server;
-    if (!set_priorities(credentials, priorities, error)) {
-        goto fail;
-    }
-    if (gnutls_certificate_allocate_credentials(&credentials->certificate) != 0 ||
-        (is_server && gnutls_session_ticket_key_generate(&credentials->ticket_key) != 0)) {
-        error_set(error, "out of memory");
-        goto fail;
-    }
-    return credentials;
-
-fail:
-    credentials_destroy(credentials);
-    return NULL;
+    char text[LIMIT_PATH_BYTES + ERROR_TEXT_BYTES];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    log_event(level, event, LOG_S("listener", listener->url), LOG_M(text));
 }
 
-struct net_tls_credentials *net_tls_credentials_ref(struct net_tls_credentials *credentials)
+static void tell_time_left(const struct net_tls_listener *listener,
+                           const struct net_tls_certificate *certificate, uint64_t wall_ms)
 {
-    credentials->references++;
-    return credentials;
-}
-
-void net_tls_credentials_unref(struct net_tls_credentials *credentials)
-{
-    if (!credentials) {
-        return;
-    }
-    assert(credentials->references > 0);
-    if (--credentials->references == 0) {
-        credentials_destroy(credentials);
+    const char *name = certificate->name;
+    const char *status = net_tls_status(listener->server->config, certificate, wall_ms);
+    if (strcmp(status, "expired") == 0) {
+        tell(LOG_ERROR, "certificate_expired", listener,
+             "certificate \"%s\" has expired: clients will refuse it", name);
+    } else if (strcmp(status, "invalid") == 0) {
+        tell(LOG_WARN, "certificate_not_yet_valid", listener,
+             "certificate \"%s\" is not valid yet: clients will refuse it; is the clock right?",
+             name);
+    } else if (strcmp(status, "expiring") == 0) {
+        tell(LOG_WARN, "certificate_expiring", listener, "certificate \"%s\" expires in %lld days",
+             name, (long long)net_tls_days_left(certificate, wall_ms));
     }
 }
 
-struct net_tls_credentials *net_tls_client_credentials_create(bool insecure, const char *ca_file,
-                                                              struct error *error)
+static void tell_all(const struct net_tls_listener *listener, uint64_t wall_ms)
 {
-    struct net_tls_credentials *credentials = credentials_create(false, NET_TLS_PRIORITIES, error);
-    if (!credentials) {
-        return NULL;
-    }
-    credentials->insecure = insecure;
-    int count = 0;
-    if (!insecure && ca_file) {
-        count = gnutls_certificate_set_x509_trust_file(credentials->certificate, ca_file,
-                                                       GNUTLS_X509_FMT_PEM);
-    } else if (!insecure) {
-        count = gnutls_certificate_set_x509_system_trust(credentials->certificate);
-    }
-    if (count < 0 || (ca_file && !insecure && count == 0)) {
-        error_set(error, "cannot read trusted certificates from %s: %s",
-                  ca_file ? ca_file : "the system",
-                  count < 0 ? gnutls_strerror(count) : "there are none in it");
-        credentials_destroy(credentials);
-        return NULL;
-    }
-    return credentials;
-}
-
-static bool is_ip_literal(const char *host)
-{
-    return strchr(host, ':') || strspn(host, "0123456789.") == strlen(host);
-}
-
-bool net_tls_credentials_apply(const struct net_tls_credentials *credentials,
-                               struct gnutls_session_int *session, const char *host)
-{
-    if (gnutls_priority_set(session, credentials->priorities) != 0 ||
-        gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, credentials->certificate) != 0) {
-        return false;
-    }
-    if (credentials->is_server) {
-        return gnutls_session_ticket_enable_server(session, &credentials->ticket_key) == 0;
-    }
-    if (!credentials->insecure) {
-        gnutls_session_set_verify_cert(session, host, 0);
-    }
-    // RFC 6066: the server name is never an address.
-    return is_ip_literal(host) ||
-           gnutls_server_name_set(session, GNUTLS_NAME_DNS, host, strlen(host)) == 0;
-}
-
-// ---- the certificate: what about it will trouble players
-
-static void warn(const char *event, const char *name, const char *text)
-{
-    log_event(LOG_WARN, event, LOG_S("certificate", name), LOG_S("text", text));
-}
-
-static bool has_alternative_name(gnutls_x509_crt_t leaf)
-{
-    char name[COMMON_NAME_MAX];
-    size_t size = sizeof(name);
-    unsigned critical;
-    int status = gnutls_x509_crt_get_subject_alt_name(leaf, 0, name, &size, &critical);
-    return status >= 0 || status == GNUTLS_E_SHORT_MEMORY_BUFFER;
-}
-
-// RSA keys for key encipherment only, as the Photon guide's recipe makes them, can do nothing but
-// static RSA in TLS 1.2: without this a person who follows it has a listener that nobody can reach.
-static bool needs_static_rsa(gnutls_x509_crt_t leaf)
-{
-    unsigned usage;
-    unsigned critical;
-    return gnutls_x509_crt_get_key_usage(leaf, &usage, &critical) >= 0 &&
-           !(usage & GNUTLS_KEY_DIGITAL_SIGNATURE) && (usage & GNUTLS_KEY_KEY_ENCIPHERMENT) &&
-           gnutls_x509_crt_get_pk_algorithm(leaf, NULL) == GNUTLS_PK_RSA;
-}
-
-static void common_name(gnutls_x509_crt_t leaf, char name[COMMON_NAME_MAX])
-{
-    size_t size = COMMON_NAME_MAX;
-    if (gnutls_x509_crt_get_dn_by_oid(leaf, GNUTLS_OID_X520_COMMON_NAME, 0, 0, name, &size) != 0) {
-        name[0] = '\0';
+    for (unsigned i = 0; i < listener->certificates.count; i++) {
+        const struct net_tls_certificate *certificate = listener->certificates.items[i];
+        const char *name = certificate->name;
+        tell(LOG_INFO, "secured", listener, "Secured using certificate: \"%s\" %s", name,
+             certificate->origin);
+        tell_time_left(listener, certificate, wall_ms);
+        if (!certificate->has_alternative_names) {
+            tell(LOG_WARN, "certificate_without_names", listener,
+                 "certificate \"%s\" has no subjectAltName; browsers will refuse it", name);
+        }
+        if (certificate->needs_static_rsa) {
+            tell(LOG_WARN, "certificate_key_usage", listener,
+                 "certificate \"%s\" lacks keyUsage digitalSignature: TLS 1.3/ECDHE disabled; "
+                 "re-issue with keyUsage=digitalSignature,keyEncipherment",
+                 name);
+        }
     }
 }
 
-static void diagnose(gnutls_x509_crt_t leaf, const char *name)
+void net_tls_server_refresh(struct net_tls_server *server)
 {
-    time_t now = time(NULL);
-    if (gnutls_x509_crt_get_expiration_time(leaf) < now) {
-        warn("certificate_expired", name, "certificate has expired: clients will refuse it");
-    }
-    if (gnutls_x509_crt_get_activation_time(leaf) > now) {
-        warn("certificate_not_yet_valid", name,
-             "certificate is not valid yet: clients will refuse it; is the clock right?");
-    }
-    if (!has_alternative_name(leaf)) {
-        warn("certificate_without_names", name,
-             "certificate has no subjectAltName; browsers will refuse it");
-    }
-    if (needs_static_rsa(leaf)) {
-        warn("certificate_key_usage", name,
-             "certificate lacks keyUsage digitalSignature: TLS 1.3 and ECDHE disabled; re-issue "
-             "with keyUsage=digitalSignature,keyEncipherment");
+    for (struct net_tls_listener *at = server->listeners; at; at = at->next) {
+        int64_t first = INT64_MAX;
+        for (unsigned i = 0; i < at->certificates.count; i++) {
+            int64_t one = at->certificates.items[i]->not_after_s;
+            first = one < first ? one : first;
+        }
+        if (at->not_after) {
+            *at->not_after = (uint64_t)first;
+        }
     }
 }
 
-// ---- loading
+// ---- listeners
 
-static bool load_file(const char *path, struct bytes_buf *data, struct error *error)
-{
-    FILE *file = fopen(path, "rbe");
-    if (!file) {
-        return error_set(error, "cannot read %s: %s", path, strerror(errno));
-    }
-    uint8_t *at = bytes_buf_reserve(data, FILE_BYTES_MAX);
-    size_t size = at ? fread(at, 1, FILE_BYTES_MAX, file) : 0;
-    bool failed = !at || ferror(file);
-    fclose(file);
-    if (failed || size == 0 || size == FILE_BYTES_MAX) {
-        return error_set(error, "cannot read %s: %s", path,
-                         failed      ? "read error"
-                         : size == 0 ? "the file is empty"
-                                     : "the file is too large for a certificate or key");
-    }
-    bytes_buf_commit(data, size);
-    return true;
-}
-
-static void finish_secret(struct bytes_buf *buf)
-{
-    if (buf->memory) {
-        gnutls_memset(buf->memory, 0, buf->capacity);
-    }
-    bytes_buf_finish(buf);
-}
-
-// The library's functions want a pointer to non-const and write nothing there.
-static gnutls_datum_t datum_of(struct bytes_buf *buf)
-{
-    return (gnutls_datum_t){.data = buf->memory + buf->start, .size = (unsigned)buf->size};
-}
-
-static const char *problem_text(int status)
-{
-    switch (status) {
-    case GNUTLS_E_CERTIFICATE_KEY_MISMATCH:
-        return "the private key does not belong to the certificate";
-    case GNUTLS_E_BASE64_DECODING_ERROR:
-    case GNUTLS_E_BASE64_UNEXPECTED_HEADER_ERROR:
-    case GNUTLS_E_NO_CERTIFICATE_FOUND:
-    case GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE:
-        return "there is none in PEM form";
-    case GNUTLS_E_DECRYPTION_FAILED:
-    case GNUTLS_E_INVALID_PASSWORD:
-        return "the private key is encrypted; only unencrypted keys can be used";
-    default:
-        return gnutls_strerror(status);
-    }
-}
-
-static bool read_leaf(struct bytes_buf *pem, const char *source, gnutls_x509_crt_t *leaf,
-                      struct error *error)
-{
-    gnutls_x509_crt_t chain[CHAIN_MAX];
-    unsigned count = CHAIN_MAX;
-    gnutls_datum_t data = datum_of(pem);
-    int status = gnutls_x509_crt_list_import(chain, &count, &data, GNUTLS_X509_FMT_PEM,
-                                             GNUTLS_X509_CRT_LIST_IMPORT_FAIL_IF_EXCEED);
-    if (status <= 0) {
-        return error_set(error, "cannot use the certificate in %s: %s", source,
-                         status == GNUTLS_E_SHORT_MEMORY_BUFFER ? "more than 8 in the chain"
-                                                                : problem_text(status));
-    }
-    for (int i = 1; i < status; i++) {
-        gnutls_x509_crt_deinit(chain[i]);
-    }
-    *leaf = chain[0];
-    return true;
-}
-
-// Keeps the chain alone, since the file may hold the key as well.
-static bool keep_chain(struct net_tls_server *server)
-{
-    gnutls_x509_crt_t *chain;
-    unsigned count = 0;
-    if (gnutls_certificate_get_x509_crt(server->credentials->certificate, 0, &chain, &count) != 0) {
-        return false;
-    }
-    bool kept = true;
-    for (unsigned i = 0; i < count; i++) {
-        gnutls_datum_t text = {0};
-        kept = kept && gnutls_x509_crt_export2(chain[i], GNUTLS_X509_FMT_PEM, &text) == 0 &&
-               bytes_buf_append(&server->chain_pem, bytes_of(text.data, text.size));
-        gnutls_free(text.data);
-        gnutls_x509_crt_deinit(chain[i]);
-    }
-    gnutls_free(chain);
-    return kept;
-}
-
-static bool use_pair(struct net_tls_server *server, struct bytes_buf *certificate,
-                     struct bytes_buf *key, const char *source, const char *priorities,
+static bool load_dev(const struct net_tls_server *server, struct net_tls_certificates *found,
                      struct error *error)
 {
-    gnutls_datum_t certificate_data = datum_of(certificate);
-    gnutls_datum_t key_data = datum_of(key);
-    server->credentials = credentials_create(true, priorities, error);
-    if (!server->credentials) {
+    struct net_tls_certificate *certificate = net_tls_certificate_parse(
+        bytes_buf_span(&server->dev_certificate), bytes_buf_span(&server->dev_key), "--dev", error);
+    if (certificate) {
+        snprintf(certificate->origin, sizeof(certificate->origin), "made for --dev");
+        found->items[found->count++] = certificate;
+    }
+    return certificate;
+}
+
+// On any thread: fills in what is the worker's.
+static void load(struct net_tls_listener *listener)
+{
+    const struct config *config = listener->server->config;
+    struct net_tls_certificates *found = &listener->fresh.certificates;
+    struct error *error = &listener->fresh.error;
+    found->count = 0;
+    listener->fresh.loaded = true;
+    listener->fresh.failed =
+        !(listener->is_dev ? load_dev(listener->server, found, error)
+                           : net_tls_lookup(config, listener->names, found, error));
+    if (!listener->fresh.failed) {
+        listener->fresh.credentials = net_tls_server_credentials_create(config, found, error);
+        listener->fresh.failed = !listener->fresh.credentials;
+    }
+    if (listener->fresh.failed) {
+        net_tls_certificates_finish(found);
+    }
+}
+
+// On the loop: what was loaded is shown from now on.
+static void show(struct net_tls_listener *listener)
+{
+    struct net_tls_server *server = listener->server;
+    net_tls_certificates_finish(&listener->certificates);
+    net_tls_credentials_unref(listener->credentials);
+    listener->certificates = listener->fresh.certificates;
+    listener->credentials = listener->fresh.credentials;
+    listener->fresh.certificates.count = 0;
+    listener->fresh.credentials = NULL;
+    listener->fresh.loaded = false;
+    listener->problem[0] = '\0';
+    listener->loaded_ms = clock_wall_ms(server->clock);
+    if (server->config->tls_ticket_hours > 0) {
+        net_tls_credentials_set_ticket_key(listener->credentials, server->ticket_key);
+    }
+    tell_all(listener, listener->loaded_ms);
+}
+
+static void listener_destroy(struct net_tls_listener *listener)
+{
+    net_tls_certificates_finish(&listener->certificates);
+    net_tls_credentials_unref(listener->credentials);
+    net_tls_certificates_finish(&listener->fresh.certificates);
+    net_tls_credentials_unref(listener->fresh.credentials);
+    free(listener);
+}
+
+struct net_tls_listener *net_tls_listener_open(struct net_tls_server *server, const struct url *url,
+                                               struct error *error)
+{
+    assert(!server->loop);
+    struct net_tls_listener *listener = calloc(1, sizeof(*listener));
+    if (!listener) {
+        error_set(error, "out of memory");
+        return NULL;
+    }
+    listener->server = server;
+    url_format(url, listener->url);
+    (void)url_query(url, "cert", listener->names, sizeof(listener->names)); // else it stays empty
+    listener->is_dev = net_tls_lookup_is_dev(server->config, listener->names);
+    listener->fresh.signature = net_tls_lookup_signature(server->config, listener->names);
+    load(listener);
+    if (listener->fresh.failed) {
+        error_set(error, "%s: %s", listener->url, listener->fresh.error.text);
+        listener_destroy(listener);
+        return NULL;
+    }
+    show(listener);
+    struct net_tls_listener **end = &server->listeners;
+    while (*end) {
+        end = &(*end)->next;
+    }
+    *end = listener;
+    return listener;
+}
+
+struct net_tls_credentials *net_tls_listener_credentials(struct net_tls_listener *listener)
+{
+    return net_tls_credentials_ref(listener->credentials);
+}
+
+bool net_tls_listener_is_slow(const struct net_tls_listener *listener)
+{
+    for (unsigned i = 0; i < listener->certificates.count; i++) {
+        if (listener->certificates.items[i]->is_slow) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const struct net_tls_listener *net_tls_server_listeners(const struct net_tls_server *server)
+{
+    return server->listeners;
+}
+
+// ---- changes
+
+static void check_files(void *context)
+{
+    struct net_tls_server *server = context;
+    for (struct net_tls_listener *at = server->listeners; at; at = at->next) {
+        // Before loading: what changes while it is being read has changed again.
+        uint64_t signature = net_tls_lookup_signature(server->config, at->names);
+        bool changed = signature != at->fresh.signature;
+        at->fresh.signature = signature;
+        if (!at->is_dev && (changed || at->fresh.failed || server->job_forced)) {
+            load(at);
+        }
+    }
+}
+
+// What keeps failing in the same way is told once.
+static void keep(struct net_tls_listener *listener)
+{
+    const char *problem = listener->fresh.error.text;
+    if (listener->server->job_forced || strcmp(problem, listener->problem) != 0) {
+        tell(LOG_ERROR, "certificate_reload_failed", listener, "%s; the old certificate stays",
+             problem);
+    }
+    snprintf(listener->problem, sizeof(listener->problem), "%s", problem);
+    listener->fresh.loaded = false;
+}
+
+static void start_check(struct net_tls_server *server)
+{
+    server->job_forced = server->reload_pending;
+    server->job_running = worker_submit(server->worker, &server->job);
+    server->reload_pending = server->reload_pending && !server->job_running;
+    if (!server->job_running) { // the worker has too much to do: later
+        loop_timer_set(server->loop, &server->poll_timer,
+                       loop_now_ns(server->loop) + CLOCK_NS_PER_S);
+    }
+}
+
+static void on_checked(void *context)
+{
+    struct net_tls_server *server = context;
+    uint64_t poll_ms = (uint64_t)server->config->cert_poll_ms;
+    server->job_running = false;
+    for (struct net_tls_listener *at = server->listeners; at; at = at->next) {
+        if (at->fresh.loaded && at->fresh.failed) {
+            keep(at);
+            ++*server->reloads_failed;
+        } else if (at->fresh.loaded) {
+            show(at);
+            ++*server->reloads_ok;
+        }
+    }
+    if (server->reload_pending) {
+        start_check(server);
+    } else if (poll_ms > 0) {
+        loop_timer_set(server->loop, &server->poll_timer,
+                       loop_now_ns(server->loop) + poll_ms * CLOCK_NS_PER_MS);
+    }
+}
+
+static void on_poll_timer(void *context)
+{
+    start_check(context);
+}
+
+void net_tls_server_reload(struct net_tls_server *server)
+{
+    assert(server->loop);
+    server->reload_pending = true;
+    if (!server->job_running) {
+        loop_timer_cancel(server->loop, &server->poll_timer);
+        start_check(server);
+    }
+}
+
+static void on_day_timer(void *context)
+{
+    struct net_tls_server *server = context;
+    for (struct net_tls_listener *at = server->listeners; at; at = at->next) {
+        for (unsigned i = 0; i < at->certificates.count; i++) {
+            tell_time_left(at, at->certificates.items[i], clock_wall_ms(server->clock));
+        }
+    }
+    loop_timer_set(server->loop, &server->day_timer,
+                   loop_now_ns(server->loop) + DAY_MS * CLOCK_NS_PER_MS);
+}
+
+static bool make_ticket_key(struct net_tls_server *server)
+{
+    gnutls_datum_t key = {0};
+    if (gnutls_session_ticket_key_generate(&key) != 0) {
         return false;
     }
-    int status =
-        gnutls_certificate_set_x509_key_mem2(server->credentials->certificate, &certificate_data,
-                                             &key_data, GNUTLS_X509_FMT_PEM, NULL, 0);
-    if (status < 0) {
-        return error_set(error, "cannot use the private key for the certificate in %s: %s", source,
-                         problem_text(status));
+    assert(key.size == sizeof(server->ticket_key));
+    memcpy(server->ticket_key, key.data, key.size);
+    gnutls_memset(key.data, 0, key.size);
+    gnutls_free(key.data);
+    return true;
+}
+
+// The library derives keys from this one that live for hours, but whoever learns this one has all
+// of them: it must not grow old. Clients with an older ticket shake hands in full.
+static void on_ticket_timer(void *context)
+{
+    struct net_tls_server *server = context;
+    if (make_ticket_key(server)) {
+        for (struct net_tls_listener *at = server->listeners; at; at = at->next) {
+            net_tls_credentials_set_ticket_key(at->credentials, server->ticket_key);
+        }
     }
-    return keep_chain(server) || error_set(error, "out of memory");
+    loop_timer_set(server->loop, &server->ticket_timer,
+                   loop_now_ns(server->loop) +
+                       (uint64_t)server->config->tls_ticket_hours * HOUR_MS * CLOCK_NS_PER_MS);
+}
+
+void net_tls_server_watch(struct net_tls_server *server, struct loop *loop, struct worker *worker,
+                          struct counters *counters)
+{
+    uint64_t now_ns = loop_now_ns(loop);
+    const struct config *config = server->config;
+    server->loop = loop;
+    server->worker = worker;
+    server->job = (struct worker_job){.work = check_files, .done = on_checked, .context = server};
+    server->reloads_ok = counter_cell(counters, COUNTER_TOTAL, "paddock_certificate_reloads",
+                                      "Certificates loaded again", "result", "ok");
+    server->reloads_failed = counter_cell(counters, COUNTER_TOTAL, "paddock_certificate_reloads",
+                                          "Certificates loaded again", "result", "failed");
+    for (struct net_tls_listener *at = server->listeners; at; at = at->next) {
+        at->not_after =
+            counter_cell(counters, COUNTER_GAUGE, "paddock_certificate_not_after_seconds",
+                         "When the first certificate of a listener expires, in seconds since 1970",
+                         "listener", at->url);
+    }
+    net_tls_server_refresh(server);
+    loop_timer_set(loop, &server->day_timer, now_ns + DAY_MS * CLOCK_NS_PER_MS);
+    if (config->cert_poll_ms > 0) {
+        loop_timer_set(loop, &server->poll_timer,
+                       now_ns + (uint64_t)config->cert_poll_ms * CLOCK_NS_PER_MS);
+    }
+    if (config->tls_ticket_hours > 0) {
+        loop_timer_set(loop, &server->ticket_timer,
+                       now_ns + (uint64_t)config->tls_ticket_hours * HOUR_MS * CLOCK_NS_PER_MS);
+    }
 }
 
 // ---- the server
-
-static bool find_pair(const struct config *config, struct bytes_buf *certificate,
-                      struct bytes_buf *key, struct error *error)
-{
-    if (config->tls_cert[0] != '\0') {
-        const char *key_path = config->tls_key[0] ? config->tls_key : config->tls_cert;
-        return load_file(config->tls_cert, certificate, error) && load_file(key_path, key, error);
-    }
-    if (config->dev) {
-        return net_tls_selfsigned_make(certificate, key, error);
-    }
-    return error_set(error, "tls:// and wss:// need a certificate: give --tls-cert and --tls-key, "
-                            "or --dev for a self-signed one");
-}
-
-static void report(const struct config *config, gnutls_x509_crt_t leaf)
-{
-    char name[COMMON_NAME_MAX];
-    char text[COMMON_NAME_MAX + sizeof(config->tls_cert) + 64];
-    common_name(leaf, name);
-    if (config->tls_cert[0] != '\0') {
-        snprintf(text, sizeof(text), "Secured using certificate: \"%s\" from file: \"%s\"", name,
-                 config->tls_cert);
-    } else {
-        snprintf(text, sizeof(text), "Secured using certificate: \"%s\" made for --dev", name);
-    }
-    log_event(LOG_INFO, "secured", LOG_S("text", text));
-    diagnose(leaf, name);
-}
 
 static void warn_of_old_library(void)
 {
     if (!gnutls_check_version(VERSION_MIN)) {
         log_event(LOG_WARN, "gnutls_old", LOG_S("version", net_tls_version()),
-                  LOG_S("text", "GnuTLS is older than " VERSION_MIN
-                                ": known security holes are open, upgrade it"));
+                  LOG_M("GnuTLS is older than " VERSION_MIN
+                        ": known security holes are open, upgrade it"));
     }
 }
 
-struct net_tls_server *net_tls_server_create(const struct config *config, struct error *error)
+struct net_tls_server *net_tls_server_create(const struct config *config, const struct clock *clock,
+                                             struct error *error)
 {
-    struct bytes_buf certificate;
-    struct bytes_buf key;
-    gnutls_x509_crt_t leaf = NULL;
-    bool ready = false;
     struct net_tls_server *server = calloc(1, sizeof(*server));
     if (!server) {
         error_set(error, "out of memory");
         return NULL;
     }
     warn_of_old_library();
-    bytes_buf_init(&server->chain_pem, FILE_BYTES_MAX);
-    bytes_buf_init(&certificate, FILE_BYTES_MAX);
-    bytes_buf_init(&key, FILE_BYTES_MAX);
-    const char *source = config->tls_cert[0] ? config->tls_cert : "--dev";
-    if (!find_pair(config, &certificate, &key, error) ||
-        !read_leaf(&certificate, source, &leaf, error)) {
-        goto done;
+    server->config = config;
+    server->clock = clock;
+    bytes_buf_init(&server->dev_certificate, PEM_BYTES);
+    bytes_buf_init(&server->dev_key, PEM_BYTES);
+    loop_timer_init(&server->poll_timer, on_poll_timer, server);
+    loop_timer_init(&server->day_timer, on_day_timer, server);
+    loop_timer_init(&server->ticket_timer, on_ticket_timer, server);
+    bool made = make_ticket_key(server) || error_set(error, "out of memory");
+    if (made && net_tls_lookup_is_dev(config, "")) {
+        made = net_tls_selfsigned_make(&server->dev_certificate, &server->dev_key, error);
     }
-    const char *priorities = config->tls_priorities[0] ? config->tls_priorities
-                             : needs_static_rsa(leaf)  ? NET_TLS_PRIORITIES ":+RSA"
-                                                       : NET_TLS_PRIORITIES;
-    if (!use_pair(server, &certificate, &key, source, priorities, error)) {
-        goto done;
-    }
-    report(config, leaf);
-    ready = true;
-
-done:
-    if (leaf) {
-        gnutls_x509_crt_deinit(leaf);
-    }
-    finish_secret(&key);
-    finish_secret(&certificate);
-    if (!ready) {
+    if (!made) {
         net_tls_server_destroy(server);
-        server = NULL;
+        return NULL;
     }
     return server;
 }
 
 void net_tls_server_destroy(struct net_tls_server *server)
 {
-    if (server) {
-        net_tls_credentials_unref(server->credentials);
-        bytes_buf_finish(&server->chain_pem);
-        free(server);
+    if (!server) {
+        return;
     }
+    assert(!server->job_running);
+    if (server->loop) {
+        loop_timer_cancel(server->loop, &server->poll_timer);
+        loop_timer_cancel(server->loop, &server->day_timer);
+        loop_timer_cancel(server->loop, &server->ticket_timer);
+    }
+    while (server->listeners) {
+        struct net_tls_listener *listener = server->listeners;
+        server->listeners = listener->next;
+        listener_destroy(listener);
+    }
+    net_tls_wipe(&server->dev_key);
+    bytes_buf_finish(&server->dev_certificate);
+    gnutls_memset(server->ticket_key, 0, sizeof(server->ticket_key));
+    free(server);
 }
 
-struct net_tls_credentials *net_tls_server_credentials(struct net_tls_server *server)
+bool net_tls_server_has_dev(const struct net_tls_server *server)
 {
-    return net_tls_credentials_ref(server->credentials);
+    return server->dev_certificate.size > 0;
 }
 
-bool net_tls_server_write_certificate(const struct net_tls_server *server, const char *path,
-                                      struct error *error)
+bool net_tls_server_write_dev(const struct net_tls_server *server, const char *path,
+                              struct error *error)
 {
-    struct bytes_span pem = bytes_buf_span(&server->chain_pem);
+    struct bytes_span pem = bytes_buf_span(&server->dev_certificate);
     FILE *file = fopen(path, "wbe");
     if (!file) {
         return error_set(error, "cannot write %s: %s", path, strerror(errno));

@@ -4,6 +4,7 @@
 #include "net/transport.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 void net_hub_init(struct net_hub *hub, struct loop *loop, const struct config *config,
@@ -49,31 +50,46 @@ static const struct net_transport *look_up(const char *text, struct url *url, st
     return transport;
 }
 
-static const struct net_transport *look_up_listener(const char *text, struct url *url,
-                                                    struct error *error)
+struct unknown_key {
+    const struct net_transport *transport;
+    char name[32];
+};
+
+static void note_unknown_key(void *context, const char *key)
 {
-    const struct net_transport *transport = look_up(text, url, error);
-    if (transport && (url->path[0] || url->query[0])) {
-        error_set(error,
-                  "%s: a listener has no path and no query; the path of ws:// and wss:// is "
-                  "--websocket-path",
-                  text);
+    struct unknown_key *unknown = context;
+    if (!unknown->transport->needs_certificate || strcmp(key, "cert") != 0) {
+        snprintf(unknown->name, sizeof(unknown->name), "%s", key);
+    }
+}
+
+const struct net_transport *net_transport_of_listener(const char *url_text, struct url *url,
+                                                      struct error *error)
+{
+    const struct net_transport *transport = look_up(url_text, url, error);
+    struct unknown_key unknown = {.transport = transport};
+    if (!transport) {
+        return NULL;
+    }
+    if (url->path[0]) {
+        error_set(error, "%s: a listener has no path; that of ws:// and wss:// is --websocket-path",
+                  url_text);
+        return NULL;
+    }
+    url_query_keys(url, note_unknown_key, &unknown);
+    if (unknown.name[0]) {
+        error_set(error, "%s: a listener has no ?%s=%s", url_text, unknown.name,
+                  transport->needs_certificate ? "; there is ?cert=NAME" : "");
         return NULL;
     }
     return transport;
-}
-
-const struct net_transport *net_transport_of_listener(const char *url_text, struct error *error)
-{
-    struct url url;
-    return look_up_listener(url_text, &url, error);
 }
 
 bool net_hub_listen(struct net_hub *hub, const char *url_text, const struct net_acceptor *acceptor,
                     struct error *error)
 {
     struct url url;
-    const struct net_transport *transport = look_up_listener(url_text, &url, error);
+    const struct net_transport *transport = net_transport_of_listener(url_text, &url, error);
     return transport && transport->listen(hub, transport, &url, acceptor, error);
 }
 

@@ -45,8 +45,10 @@ struct net_transport {
 
 // The rows, in the order of transports.c; NULL when the scheme is unknown.
 const struct net_transport *net_transport_find(const char *scheme);
-// What a listener's URL names; NULL with *error when nobody could listen there.
-const struct net_transport *net_transport_of_listener(const char *url_text, struct error *error);
+// What a listener's URL names, and the URL with its port; NULL with *error when nobody could listen
+// there.
+const struct net_transport *net_transport_of_listener(const char *url_text, struct url *url,
+                                                      struct error *error);
 // "udp, tcp, tls, ws, wss" for error lines.
 const char *net_transport_schemes(void);
 

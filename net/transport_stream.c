@@ -281,7 +281,10 @@ static bool bind_endpoint(struct net_stream_endpoint *endpoint, const struct url
     endpoint->url = *url;
     endpoint->url.port = bound_port(fd);
     url_format(&endpoint->url, endpoint->base.url);
-    return true;
+    endpoint->tls = endpoint->stack->has_tls
+                        ? net_tls_listener_open(endpoint->hub->tls, &endpoint->url, error)
+                        : NULL;
+    return endpoint->tls || !endpoint->stack->has_tls;
 }
 
 struct net_endpoint *net_stream_listen(struct net_hub *hub, const struct net_transport *self,

@@ -446,6 +446,11 @@ static void every_bad_variable_has_its_error(void **state)
          "FUSION_SERVER_TOKEN_FILE=/dev/null (environment): is empty"},
         {"FUSION_SERVER_TOKEN_FILE=/dev/zero",
          "FUSION_SERVER_TOKEN_FILE=/dev/zero (environment): longer than 1024 bytes"},
+        {"PADDOCK_TLS_PASSWORD=", "PADDOCK_TLS_PASSWORD (environment): is empty"},
+        {"PADDOCK_TLS_PASSWORD_FILE=/dev/null",
+         "PADDOCK_TLS_PASSWORD_FILE=/dev/null (environment): is empty"},
+        {"PADDOCK_TICK_RATE_FILE=/dev/null", // only secrets have one
+         "PADDOCK_TICK_RATE_FILE (environment): unknown setting"},
         {"PADDOCK_CONFIG=/nowhere",
          "/nowhere (settings file): cannot be read: No such file or directory"},
     };
@@ -492,6 +497,8 @@ static void every_bad_line_has_its_error(void **state)
         {"[Race\nlaps = 3\n", "1: not \"name = value\", [section], or a # comment"},
         {"\nfusion-server-token = hush\n", "2: a secret does not belong in a settings file; set "
                                            "FUSION_SERVER_TOKEN or FUSION_SERVER_TOKEN_FILE"},
+        {"tls-password = hush\n", "1: a secret does not belong in a settings file; set "
+                                  "PADDOCK_TLS_PASSWORD or PADDOCK_TLS_PASSWORD_FILE"},
     };
     for (size_t i = 0; i < BASE_COUNT(cases); i++) {
         begin(state);
@@ -637,6 +644,32 @@ static void a_token_file_at_its_limit(void **state)
     assert_int_equal(secret_span(load.config->fusion_server_token).size, SECRET_BYTES_MAX);
 }
 
+static void other_secrets_come_from_the_environment_or_a_file(void **state)
+{
+    char text[128];
+    write_file(bytes_of_string("hush\n"));
+    snprintf(text, sizeof(text), "PADDOCK_TLS_PASSWORD_FILE=%s", file_path);
+    for (int from_file = 0; from_file < 2; from_file++) {
+        begin(state);
+        variable(from_file ? text : "PADDOCK_TLS_PASSWORD=hush");
+        struct bytes_span secret = secret_span(run_good()->tls_password);
+        assert_true(bytes_equal(secret, bytes_of_string("hush")));
+        assert_string_equal(load.env[0], from_file ? text : "PADDOCK_TLS_PASSWORD=");
+    }
+}
+
+static void other_secrets_are_refused_on_the_command_line(void **state)
+{
+    (void)state;
+    flag("--tls-password=hush");
+    run();
+    assert_null(load.config);
+    assert_string_equal(load.errors.lines[0].text,
+                        "--tls-password (flag): a secret does not belong on the command line; set "
+                        "PADDOCK_TLS_PASSWORD or PADDOCK_TLS_PASSWORD_FILE");
+    assert_string_equal(load.given[1], "--tls-password=");
+}
+
 static void a_token_given_twice_in_the_environment_is_an_error(void **state)
 {
     (void)state;
@@ -759,6 +792,8 @@ int main(void)
         WITH_LOAD(a_token_from_a_file_loses_one_line_break),
         WITH_LOAD(a_token_file_at_its_limit),
         WITH_LOAD(a_token_given_twice_in_the_environment_is_an_error),
+        WITH_LOAD(other_secrets_come_from_the_environment_or_a_file),
+        WITH_LOAD(other_secrets_are_refused_on_the_command_line),
         WITH_LOAD(the_tokens_flag_overrules_the_environment_and_both_are_scrubbed),
         WITH_LOAD(no_error_shows_a_token),
     };

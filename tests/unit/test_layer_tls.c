@@ -27,6 +27,7 @@ static const layer_create frame_stack[] = {net_layer_tls_create, net_layer_frame
 static const layer_create wss_stack[] = {net_layer_tls_create, net_layer_upgrade_create,
                                          net_layer_ws_create, NULL};
 
+static struct config *dev_config;
 static struct net_tls_server *server_store;
 static struct net_tls_credentials *server_credentials;
 static struct net_tls_credentials *insecure;
@@ -41,7 +42,7 @@ static struct net_tls_credentials *trust(const struct net_tls_server *store)
     int fd = mkstemp(path);
     assert_true(fd >= 0);
     close(fd);
-    assert_true(net_tls_server_write_certificate(store, path, &error));
+    assert_true(net_tls_server_write_dev(store, path, &error));
     struct net_tls_credentials *credentials =
         net_tls_client_credentials_create(false, path, &error);
     unlink(path);
@@ -53,17 +54,22 @@ static int group_setup(void **state)
 {
     (void)state;
     struct error error = {""};
-    struct config *config = config_create_default();
-    assert_true(config_set(config, "dev", "true", &error));
-    server_store = net_tls_server_create(config, &error);
+    static struct clock clock;
+    struct url url;
+    clock_init_monotonic(&clock);
+    dev_config = config_create_default();
+    assert_true(config_set(dev_config, "dev", "true", &error));
+    server_store = net_tls_server_create(dev_config, &clock, &error);
     assert_non_null(server_store);
-    server_credentials = net_tls_server_credentials(server_store);
+    assert_true(url_parse("tls://localhost:1", &url, &error));
+    struct net_tls_listener *listener = net_tls_listener_open(server_store, &url, &error);
+    assert_non_null(listener);
+    server_credentials = net_tls_listener_credentials(listener);
     insecure = net_tls_client_credentials_create(true, NULL, &error);
     trusting = trust(server_store);
-    struct net_tls_server *other = net_tls_server_create(config, &error);
+    struct net_tls_server *other = net_tls_server_create(dev_config, &clock, &error);
     distrusting = trust(other);
     net_tls_server_destroy(other);
-    config_destroy(config);
     return 0;
 }
 
@@ -75,6 +81,7 @@ static int group_teardown(void **state)
     net_tls_credentials_unref(trusting);
     net_tls_credentials_unref(distrusting);
     net_tls_server_destroy(server_store);
+    config_destroy(dev_config);
     return 0;
 }
 

@@ -61,10 +61,11 @@ static void one_broken_thing_is_one_line(void **state)
         const char *name, *value, *error;
     } rows[] = {
         {"listen", "udp://127.0.0.1:1 quic://127.0.0.1:1", "unknown scheme \"quic\""},
-        {"listen", "ws://127.0.0.1:1/chat", "no path and no query"},
-        {"listen", "tcp://127.0.0.1:1?a=b", "no path and no query"},
+        {"listen", "ws://127.0.0.1:1/chat", "no path"},
+        {"listen", "tcp://127.0.0.1:1?a=b", "no ?a="},
         {"trusted-proxies", "10.0.0.0/33", "10.0.0.0/33"},
         {"tls-cert", "/nowhere.pem", "/nowhere.pem"},
+        {"listen", "tls://127.0.0.1:1 wss://127.0.0.1:2?cert=nobody", "\"nobody\" not found"},
         {"tls-priorities", "NONSENSE", "--tls-priorities"},
         {"track", "nowhere", "--track nowhere: no such track; there are harbour"},
         {"track-dir", "/nowhere", "--track-dir /nowhere"},

@@ -89,7 +89,7 @@ static int setup(void **state)
     assert_true(config_set(config, "dev", "true", &error));
     net_hub_init(&hub, loop, config, counters);
     hub.dial_insecure = true;
-    hub.tls = net_tls_server_create(config, &error);
+    hub.tls = net_tls_server_create(config, &monotonic, &error);
     assert_non_null(hub.tls);
     acceptor = (struct net_acceptor){.accept = on_accept};
     accept_with = &handler;
@@ -228,6 +228,11 @@ static void urls_that_cannot_be_meant_are_refused(void **state)
     assert_false(net_hub_listen(&hub, "wss://127.0.0.1:0/x", &acceptor, &error));
     assert_non_null(strstr(error.text, "--websocket-path"));
     assert_false(net_hub_listen(&hub, "tcp://127.0.0.1:0?a=b", &acceptor, &error));
+    assert_non_null(strstr(error.text, "a listener has no ?a="));
+    assert_false(net_hub_listen(&hub, "tcp://127.0.0.1:0?cert=b", &acceptor, &error));
+    assert_non_null(strstr(error.text, "a listener has no ?cert="));
+    assert_false(net_hub_listen(&hub, "wss://127.0.0.1:0?cert=b&a=b", &acceptor, &error));
+    assert_non_null(strstr(error.text, "a listener has no ?a=; there is ?cert=NAME"));
     assert_false(net_hub_listen(&hub, "tcp://192.0.2.1:0", &acceptor, &error));
     assert_non_null(strstr(error.text, "0.0.0.0"));
     assert_null(net_hub_dial(&hub, "tcp://127.0.0.1:1/x", &handler, NULL, &error));

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Certificates as operators have them: right, wrong, and as the guides make them.
+// Certificates of listeners as operators have them: right, wrong, and changing under way.
 
-#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,114 +8,46 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 
 #include "config/base/log.h"
 #include "net/tls_store.h"
+#include "tests/support/cert_files.h"
 
-static char folder[] = "/tmp/paddock-tls-XXXXXX";
+#define DAY_S        (24 * 60 * 60)
+#define WALL_BEGIN_S UINT64_C(1767225600) // what a virtual clock at 0 says
+#define LISTENER     "listener=wss://localhost:9091"
+
 static struct config *config;
+static struct clock clock_now;
+static struct loop *loop;
+static struct worker *worker;
+static struct counters *counters;
+static struct net_tls_server *server;
+static struct net_tls_listener *listener;
 static struct error error;
 static FILE *log_file;
 
-static const char *path_of(const char *name)
+static void set(const char *name, const char *value)
 {
-    static char paths[4][320];
-    static unsigned next;
-    char *path = paths[next++ % 4];
-    snprintf(path, sizeof(paths[0]), "%s/%s", folder, name);
-    return path;
-}
-
-// The whole file, NUL-terminated; valid until the second call after it.
-static const char *read_file(const char *name)
-{
-    static char texts[2][8192];
-    static unsigned next;
-    char *text = texts[next++ % 2];
-    FILE *file = fopen(path_of(name), "rb");
-    assert_non_null(file);
-    text[fread(text, 1, sizeof(texts[0]) - 1, file)] = '\0';
-    fclose(file);
-    return text;
-}
-
-static void write_file(const char *name, const void *data, size_t size)
-{
-    FILE *file = fopen(path_of(name), "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(data, 1, size, file), size);
-    fclose(file);
-}
-
-static void export_to(const char *name, gnutls_datum_t *pem)
-{
-    write_file(name, pem->data, pem->size);
-    gnutls_free(pem->data);
-}
-
-enum trait {
-    PLAIN = 0,
-    EXPIRED = 1,
-    FUTURE = 2,
-    NO_NAMES = 4,
-    RSA_ENCIPHERMENT = 8,
-};
-
-// NAME.pem and NAME.key: self-signed, CN = NAME.example.com.
-static void make_certificate(const char *name, unsigned traits)
-{
-    char text[64];
-    char common_name[64];
-    gnutls_x509_crt_t crt;
-    gnutls_x509_privkey_t key;
-    gnutls_datum_t pem;
-    time_t now = time(NULL);
-    bool rsa = traits & RSA_ENCIPHERMENT;
-    snprintf(common_name, sizeof(common_name), "%s.example.com", name);
-    assert_int_equal(gnutls_x509_crt_init(&crt), 0);
-    assert_int_equal(gnutls_x509_privkey_init(&key), 0);
-    assert_int_equal(gnutls_x509_privkey_generate(
-                         key, rsa ? GNUTLS_PK_RSA : GNUTLS_PK_ECDSA,
-                         rsa ? 2048 : GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0),
-                     0);
-    gnutls_x509_crt_set_version(crt, 3);
-    gnutls_x509_crt_set_serial(crt, "\1", 1);
-    gnutls_x509_crt_set_activation_time(crt, now + (traits & FUTURE ? 3600 : -7200));
-    gnutls_x509_crt_set_expiration_time(crt, now + (traits & EXPIRED ? -3600 : 7200));
-    gnutls_x509_crt_set_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, common_name,
-                                  (unsigned)strlen(common_name));
-    if (!(traits & NO_NAMES)) {
-        gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_DNSNAME, common_name,
-                                             (unsigned)strlen(common_name), GNUTLS_FSAN_SET);
-    }
-    gnutls_x509_crt_set_key_usage(crt,
-                                  rsa ? GNUTLS_KEY_KEY_ENCIPHERMENT : GNUTLS_KEY_DIGITAL_SIGNATURE);
-    gnutls_x509_crt_set_key(crt, key);
-    assert_int_equal(gnutls_x509_crt_sign2(crt, crt, key, GNUTLS_DIG_SHA256, 0), 0);
-    assert_int_equal(gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_PEM, &pem), 0);
-    snprintf(text, sizeof(text), "%s.pem", name);
-    export_to(text, &pem);
-    assert_int_equal(gnutls_x509_privkey_export2(key, GNUTLS_X509_FMT_PEM, &pem), 0);
-    snprintf(text, sizeof(text), "%s.key", name);
-    export_to(text, &pem);
-    gnutls_x509_crt_deinit(crt);
-    gnutls_x509_privkey_deinit(key);
+    assert_true(config_set(config, name, value, &error));
 }
 
 static void configure(const char *certificate, const char *key)
 {
-    assert_true(config_set(config, "tls-cert", certificate ? path_of(certificate) : "", &error));
-    assert_true(config_set(config, "tls-key", key ? path_of(key) : "", &error));
+    set("tls-cert", certificate ? cert_files_path(certificate) : "");
+    set("tls-key", key ? cert_files_path(key) : "");
 }
 
 // What was logged since the last call.
 static const char *logged(void)
 {
-    static char text[8192];
+    static char text[16384];
     rewind(log_file);
     size_t size = fread(text, 1, sizeof(text) - 1, log_file);
     text[size] = '\0';
@@ -125,65 +56,95 @@ static const char *logged(void)
     return text;
 }
 
-static void expect_logged(const char *certificate, const char *key, const char *event)
+static void expect_in_log(const char *part)
 {
-    configure(certificate, key);
-    struct net_tls_server *server = net_tls_server_create(config, &error);
-    assert_non_null(server);
     const char *text = logged();
-    if (!strstr(text, event)) {
-        fail_msg("no %s in: %s", event, text);
+    if (!strstr(text, part)) {
+        fail_msg("no %s in: %s", part, text);
     }
+}
+
+static bool open_listener(const char *url_text)
+{
+    struct url url;
+    assert_true(url_parse(url_text, &url, &error));
+    server = server ? server : net_tls_server_create(config, &clock_now, &error);
+    assert_non_null(server);
+    listener = net_tls_listener_open(server, &url, &error);
+    return listener;
+}
+
+static void must_open(const char *url_text)
+{
+    if (!open_listener(url_text)) {
+        fail_msg("%s", error.text);
+    }
+}
+
+static void finish_server(void)
+{
     net_tls_server_destroy(server);
+    server = NULL;
 }
 
 static void expect_refused(const char *certificate, const char *key, const char *part)
 {
     configure(certificate, key);
     error.text[0] = '\0';
-    assert_null(net_tls_server_create(config, &error));
+    assert_false(open_listener("wss://localhost:9091"));
     if (!strstr(error.text, part)) {
         fail_msg("%s", error.text);
     }
+    assert_non_null(strstr(error.text, "wss://localhost:9091: "));
+    finish_server();
 }
 
 static int group_setup(void **state)
 {
     (void)state;
-    static struct clock clock;
-    clock_init_monotonic(&clock);
+    static const struct cert_spec specs[] = {
+        {.file = "good", .common_name = "good.example.com"},
+        {.file = "other", .common_name = "other.example.com"},
+        {.file = "expired", .common_name = "e", .begins_s = -DAY_S, .ends_s = -1},
+        {.file = "future", .common_name = "f", .begins_s = DAY_S, .ends_s = 99 * DAY_S},
+        {.file = "nameless", .common_name = "n", .traits = CERT_NO_NAMES},
+        {.file = "photon", .common_name = "www.p.com", .traits = CERT_RSA | CERT_NO_SIGNATURE},
+        {.file = "month", .common_name = "m", .begins_s = -DAY_S, .ends_s = 29 * DAY_S + 3600},
+        {.file = "long", .common_name = "l", .begins_s = -DAY_S, .ends_s = 31 * DAY_S + 3600},
+        {.file = "root", .common_name = "Root", .traits = CERT_CA},
+        {.file = "middle", .common_name = "Middle", .traits = CERT_CA, .issuer = "root"},
+        {.file = "leaf", .common_name = "leaf.example.com", .issuer = "middle"},
+    };
     log_file = tmpfile();
-    log_open(fileno(log_file), LOG_INFO, LOG_FORMAT_TEXT, &clock);
-    assert_non_null(mkdtemp(folder));
-    make_certificate("good", PLAIN);
-    make_certificate("other", PLAIN);
-    make_certificate("expired", EXPIRED);
-    make_certificate("future", FUTURE);
-    make_certificate("nameless", NO_NAMES);
-    make_certificate("photon", RSA_ENCIPHERMENT);
-    write_file("empty.pem", "", 0);
-    write_file("text.pem", "not a certificate\n", 18);
+    cert_files_begin();
+    for (size_t i = 0; i < BASE_COUNT(specs); i++) {
+        cert_files_make(&specs[i]);
+    }
+    cert_files_write("empty.pem", "", 0);
+    cert_files_write("text.pem", "not a certificate\n", 18);
+    cert_files_write("binary.pfx", "0\x82oops", 6);
     return 0;
 }
 
 static int group_teardown(void **state)
 {
     (void)state;
-    DIR *listing = opendir(folder);
-    assert_non_null(listing);
-    for (struct dirent *entry; (entry = readdir(listing));) {
-        unlink(path_of(entry->d_name)); // fails for . and ..
-    }
-    closedir(listing);
+    cert_files_end();
     log_open(STDERR_FILENO, LOG_ERROR, LOG_FORMAT_TEXT, NULL);
     fclose(log_file);
-    return rmdir(folder);
+    return 0;
 }
 
 static int setup(void **state)
 {
     (void)state;
+    clock_init_virtual(&clock_now, ((uint64_t)time(NULL) - WALL_BEGIN_S) * CLOCK_NS_PER_S);
+    log_open(fileno(log_file), LOG_INFO, LOG_FORMAT_TEXT, &clock_now);
     config = config_create_default();
+    loop = loop_create(&clock_now, &error);
+    worker = worker_create(loop, "test", 16, false, &error);
+    counters = counters_create();
+    assert_non_null(worker);
     error.text[0] = '\0';
     logged();
     return 0;
@@ -192,48 +153,76 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
+    worker_destroy(worker);
+    finish_server();
+    loop_destroy(loop);
+    counters_destroy(counters);
     config_destroy(config);
     return 0;
 }
+
+// ---- what is loaded
 
 static void a_good_certificate_is_reported_in_one_line(void **state)
 {
     (void)state;
     char line[512];
     configure("good.pem", "good.key");
-    struct net_tls_server *server = net_tls_server_create(config, &error);
-    assert_non_null(server);
+    must_open("wss://localhost:9091");
     snprintf(line, sizeof(line),
-             "Secured using certificate: \\\"good.example.com\\\" from file: "
-             "\\\"%s\\\"",
-             path_of("good.pem"));
+             "INFO  secured " LISTENER " - Secured using certificate: \"good.example.com\" from "
+             "file: \"%s\"\n",
+             cert_files_path("good.pem"));
     const char *text = logged();
     if (!strstr(text, line) || strchr(text, '\n') != text + strlen(text) - 1) {
         fail_msg("%s is not %s", text, line);
     }
-    net_tls_server_destroy(server);
+}
+
+static void the_line_of_the_guide_stands_in_the_log(void **state)
+{
+    (void)state;
+    cert_files_make_folder("MY");
+    cert_files_make(&(struct cert_spec){.file = "MY/a", .common_name = "NW.exitgames.local"});
+    set("cert-machine-store", "true");
+    set("cert-machine-dir", cert_files_path(""));
+    must_open("wss://localhost:9091?cert=NW.exitgames.local");
+    expect_in_log("Secured using certificate: \"NW.exitgames.local\" from store: \"MY\" using "
+                  "machine store\n");
 }
 
 static void one_file_may_hold_certificate_and_key(void **state)
 {
     (void)state;
-    char both[8192];
-    int size = snprintf(both, sizeof(both), "%s%s", read_file("good.key"), read_file("good.pem"));
-    write_file("both.pem", both, (size_t)size);
-    expect_logged("both.pem", NULL, "secured");
+    cert_files_join("good.key", "good.pem", "both.pem");
+    configure("both.pem", NULL);
+    must_open("wss://localhost:9091");
+    set("tls-key", "-");
+    must_open("wss://localhost:9092");
 }
 
-static void the_key_never_leaves_with_the_certificate(void **state)
+static void expect_chain(const char *file)
+{
+    configure(file, "leaf.key");
+    must_open("wss://localhost:9091");
+    const struct net_tls_certificate *certificate = listener->certificates.items[0];
+    assert_int_equal(certificate->chain_count, 3);
+    assert_string_equal(certificate->name, "leaf.example.com");
+    for (unsigned i = 0; i + 1 < 3; i++) {
+        assert_true(gnutls_x509_crt_check_issuer(certificate->chain[i], certificate->chain[i + 1]));
+    }
+}
+
+static void a_chain_in_disorder_is_put_in_order(void **state)
 {
     (void)state;
-    configure("both.pem", NULL);
-    struct net_tls_server *server = net_tls_server_create(config, &error);
-    assert_non_null(server);
-    assert_true(net_tls_server_write_certificate(server, path_of("written.pem"), &error));
-    const char *text = read_file("written.pem");
-    assert_non_null(strstr(text, "BEGIN CERTIFICATE"));
-    assert_null(strstr(text, "KEY"));
-    net_tls_server_destroy(server);
+    cert_files_join("root.pem", "middle.pem", "ca.pem");
+    cert_files_join("ca.pem", "leaf.pem", "backwards.pem");
+    cert_files_join("leaf.pem", "ca.pem", "mixed.pem");
+    cert_files_join("mixed.pem", "other.pem", "strange.pem");
+    expect_chain("backwards.pem");
+    expect_chain("mixed.pem");
+    expect_chain("strange.pem"); // without what does not belong
 }
 
 static void operators_mistakes_are_explained(void **state)
@@ -246,47 +235,315 @@ static void operators_mistakes_are_explained(void **state)
     expect_refused("good.pem", "text.pem", "there is none in PEM form");
     expect_refused("good.pem", "other.key", "does not belong to the certificate");
     expect_refused("good.pem", NULL, "cannot use the private key");
-    expect_refused(NULL, NULL, "--dev");
-}
-
-static void a_bad_priority_string_is_pointed_at(void **state)
-{
-    (void)state;
-    assert_true(config_set(config, "tls-priorities", "NORMAL:+NONSENSE:-VERS-TLS1.0", &error));
-    expect_refused("good.pem", "good.key", "--tls-priorities");
-    assert_non_null(strstr(error.text, "+NONSENSE"));
+    expect_refused("binary.pfx", NULL, "binary.pfx: ");
+    setenv("XDG_CONFIG_HOME", cert_files_path("none"), 1);
+    expect_refused(NULL, NULL, "certificate \"Photon\" not found in store \"MY\"");
+    expect_refused(NULL, NULL, "; give --tls-cert and --tls-key, or --dev for a self-signed one");
 }
 
 static void what_will_trouble_players_is_warned_of(void **state)
 {
+    static const struct {
+        const char *file;
+        const char *line;
+    } cases[] = {
+        {"expired", "ERROR certificate_expired " LISTENER
+                    " - certificate \"e\" has expired: clients will refuse it\n"},
+        {"future", "WARN  certificate_not_yet_valid " LISTENER
+                   " - certificate \"f\" is not valid yet: clients will refuse it; is the clock "
+                   "right?\n"},
+        {"nameless", "WARN  certificate_without_names " LISTENER
+                     " - certificate \"n\" has no subjectAltName; browsers will refuse it\n"},
+        {"photon",
+         "WARN  certificate_key_usage " LISTENER
+         " - certificate \"www.p.com\" lacks keyUsage digitalSignature: TLS 1.3/ECDHE disabled; "
+         "re-issue with keyUsage=digitalSignature,keyEncipherment\n"},
+        {"month",
+         "WARN  certificate_expiring " LISTENER " - certificate \"m\" expires in 29 days\n"},
+    };
     (void)state;
-    expect_logged("expired.pem", "expired.key", "certificate_expired");
-    expect_logged("future.pem", "future.key", "certificate_not_yet_valid");
-    expect_logged("nameless.pem", "nameless.key",
-                  "certificate has no subjectAltName; browsers will refuse it");
-    expect_logged("photon.pem", "photon.key", "lacks keyUsage digitalSignature");
+    for (size_t i = 0; i < BASE_COUNT(cases); i++) {
+        char pem[32];
+        char key[32];
+        snprintf(pem, sizeof(pem), "%s.pem", cases[i].file);
+        snprintf(key, sizeof(key), "%s.key", cases[i].file);
+        configure(pem, key);
+        must_open("wss://localhost:9091");
+        expect_in_log(cases[i].line);
+        finish_server();
+    }
 }
+
+static void a_listener_may_have_a_certificate_of_its_own(void **state)
+{
+    (void)state;
+    char certificates[512];
+    char keys[512];
+    snprintf(certificates, sizeof(certificates), "%s %s", cert_files_path("good.pem"),
+             cert_files_path("other.pem"));
+    snprintf(keys, sizeof(keys), "%s %s", cert_files_path("good.key"),
+             cert_files_path("other.key"));
+    set("tls-cert", certificates);
+    set("tls-key", keys);
+    must_open("wss://localhost:1");
+    assert_int_equal(listener->certificates.count, 2);
+    assert_string_equal(listener->certificates.items[0]->name, "good.example.com");
+    must_open("wss://localhost:2?cert=OTHER.example.com");
+    assert_int_equal(listener->certificates.count, 1);
+    assert_string_equal(listener->certificates.items[0]->name, "other.example.com");
+    must_open("wss://localhost:3?cert=other.example.com,good.example.com");
+    assert_int_equal(listener->certificates.count, 2);
+    assert_string_equal(listener->certificates.items[0]->name, "other.example.com");
+    assert_false(open_listener("wss://localhost:4?cert=third.example.com"));
+    assert_non_null(strstr(error.text, "\"third.example.com\" not found"));
+    assert_false(open_listener("wss://localhost:4?cert=a,,b"));
+}
+
+static void names_of_the_settings_are_taken_from_the_store(void **state)
+{
+    (void)state;
+    cert_files_make_folder("STORE");
+    cert_files_make(&(struct cert_spec){.file = "STORE/a", .common_name = "Photon"});
+    cert_files_make(&(struct cert_spec){.file = "STORE/b", .common_name = "b.example.com"});
+    set("cert-machine-store", "true");
+    set("cert-machine-dir", cert_files_path(""));
+    set("cert-store-name", "STORE");
+    must_open("wss://localhost:1");
+    assert_string_equal(listener->certificates.items[0]->name, "Photon");
+    finish_server();
+    set("dev", "true");
+    set("cert-name", "b.example.com Photon");
+    must_open("wss://localhost:1");
+    assert_int_equal(listener->certificates.count, 2);
+    assert_string_equal(listener->certificates.items[0]->name, "b.example.com");
+    assert_false(net_tls_server_has_dev(server));
+}
+
+static void rsa_makes_a_listener_slow(void **state)
+{
+    (void)state;
+    configure("good.pem", "good.key");
+    must_open("wss://localhost:1");
+    assert_false(net_tls_listener_is_slow(listener));
+    finish_server();
+    configure("photon.pem", "photon.key");
+    must_open("wss://localhost:1");
+    assert_true(net_tls_listener_is_slow(listener));
+}
+
+// ---- changes
+
+static void wait_ms(uint64_t ms)
+{
+    uint64_t end = loop_now_ns(loop) + ms * CLOCK_NS_PER_MS;
+    while (loop_now_ns(loop) < end) {
+        loop_turn(loop, end);
+    }
+    loop_turn(loop, end); // what has come from the worker
+}
+
+static void watch(void)
+{
+    cert_files_copy("good.pem", "live.pem");
+    cert_files_copy("good.key", "live.key");
+    configure("live.pem", "live.key");
+    must_open("wss://localhost:9091");
+    net_tls_server_watch(server, loop, worker, counters);
+    wait_ms(1);
+    logged();
+}
+
+static void replace_by(const char *name)
+{
+    char file[64];
+    snprintf(file, sizeof(file), "%s.pem", name);
+    cert_files_copy(file, "live.pem");
+    snprintf(file, sizeof(file), "%s.key", name);
+    cert_files_copy(file, "live.key");
+}
+
+static const char *shown(void)
+{
+    return listener->certificates.items[0]->name;
+}
+
+static uint64_t reloads(const char *result)
+{
+    return *counter_cell(counters, COUNTER_TOTAL, "paddock_certificate_reloads", "", "result",
+                         result);
+}
+
+static void a_changed_file_is_shown_at_the_next_poll(void **state)
+{
+    (void)state;
+    watch();
+    replace_by("other");
+    wait_ms(9990);
+    assert_string_equal(shown(), "good.example.com");
+    wait_ms(20);
+    assert_string_equal(shown(), "other.example.com");
+    expect_in_log("Secured using certificate: \"other.example.com\" from file: ");
+    wait_ms(60000);
+    assert_string_equal(logged(), ""); // unchanged since
+    assert_int_equal(reloads("ok"), 1);
+}
+
+static void a_swapped_symbolic_link_is_a_change(void **state)
+{
+    (void)state;
+    cert_files_make_folder("v1");
+    cert_files_copy("good.pem", "v1/c.pem");
+    cert_files_copy("good.key", "v1/c.key");
+    cert_files_make_folder("v2");
+    cert_files_copy("other.pem", "v2/c.pem");
+    cert_files_copy("other.key", "v2/c.key");
+    assert_int_equal(symlink("v1", cert_files_path("current")), 0);
+    configure("current/c.pem", "current/c.key");
+    must_open("wss://localhost:9091");
+    net_tls_server_watch(server, loop, worker, counters);
+    assert_int_equal(symlink("v2", cert_files_path("next")), 0);
+    assert_int_equal(rename(cert_files_path("next"), cert_files_path("current")), 0);
+    wait_ms(10001);
+    assert_string_equal(shown(), "other.example.com");
+}
+
+static void reload_does_not_wait(void **state)
+{
+    (void)state;
+    set("cert-poll-ms", "0");
+    watch();
+    replace_by("other");
+    wait_ms(3600000);
+    assert_string_equal(shown(), "good.example.com");
+    net_tls_server_reload(server);
+    wait_ms(1);
+    assert_string_equal(shown(), "other.example.com");
+    expect_in_log("secured");
+    net_tls_server_reload(server); // also without a change
+    wait_ms(1);
+    expect_in_log("secured");
+}
+
+static void many_reloads_at_once_are_two(void **state)
+{
+    (void)state;
+    watch();
+    for (unsigned i = 0; i < 1000; i++) {
+        net_tls_server_reload(server);
+    }
+    wait_ms(100);
+    assert_int_equal(reloads("ok"), 2);
+}
+
+static void a_half_written_pair_changes_nothing_and_is_tried_again(void **state)
+{
+    (void)state;
+    watch();
+    cert_files_copy("other.pem", "live.pem");
+    wait_ms(10001);
+    assert_string_equal(shown(), "good.example.com");
+    expect_in_log("ERROR certificate_reload_failed " LISTENER
+                  " - cannot use the private key for the certificate in ");
+    assert_non_null(strstr(listener->problem, "does not belong to the certificate"));
+    wait_ms(10001);
+    assert_string_equal(logged(), ""); // the same again is not told again
+    assert_int_equal(reloads("failed"), 2);
+    cert_files_write("live.pem", "", 0);
+    wait_ms(10001);
+    expect_in_log("the file is empty; the old certificate stays");
+    net_tls_server_reload(server);
+    wait_ms(1);
+    expect_in_log("the file is empty; the old certificate stays"); // who asks is answered
+    unlink(cert_files_path("live.pem"));
+    wait_ms(10001);
+    expect_in_log("No such file or directory; the old certificate stays");
+    assert_string_equal(shown(), "good.example.com");
+    replace_by("other");
+    wait_ms(10001);
+    assert_string_equal(shown(), "other.example.com");
+    assert_string_equal(listener->problem, "");
+}
+
+static void old_sessions_keep_their_credentials(void **state)
+{
+    (void)state;
+    watch();
+    struct net_tls_credentials *old = net_tls_listener_credentials(listener);
+    gnutls_session_t session;
+    assert_int_equal(gnutls_init(&session, GNUTLS_SERVER), 0);
+    assert_true(net_tls_credentials_apply(old, session, ""));
+    net_tls_server_reload(server);
+    wait_ms(1);
+    struct net_tls_credentials *new = net_tls_listener_credentials(listener);
+    assert_ptr_not_equal(old, new);
+    net_tls_credentials_unref(new);
+    gnutls_deinit(session);
+    net_tls_credentials_unref(old);
+}
+
+static void what_is_about_to_expire_is_told_daily(void **state)
+{
+    (void)state;
+    configure("long.pem", "long.key");
+    must_open("wss://localhost:9091");
+    net_tls_server_watch(server, loop, worker, counters);
+    logged();
+    wait_ms(86400000 + 1);
+    assert_string_equal(logged(), "");
+    wait_ms(86400000);
+    expect_in_log("WARN  certificate_expiring " LISTENER " - certificate \"l\" expires in 29 days");
+    wait_ms(86400000);
+    expect_in_log("expires in 28 days");
+    wait_ms(29 * UINT64_C(86400000));
+    expect_in_log("ERROR certificate_expired");
+}
+
+static void the_gauge_says_when_the_first_one_expires(void **state)
+{
+    (void)state;
+    watch();
+    uint64_t *gauge = counter_cell(counters, COUNTER_GAUGE, "paddock_certificate_not_after_seconds",
+                                   "", "listener", "wss://localhost:9091");
+    assert_int_equal(*gauge, listener->certificates.items[0]->not_after_s);
+    replace_by("long");
+    net_tls_server_reload(server);
+    wait_ms(1);
+    net_tls_server_refresh(server);
+    assert_int_equal(*gauge, listener->certificates.items[0]->not_after_s);
+    assert_true(*gauge > (uint64_t)time(NULL) + 30 * DAY_S);
+}
+
+static void status_words_change_at_their_second(void **state)
+{
+    (void)state;
+    struct net_tls_certificate certificate = {.not_before_s = 1000, .not_after_s = 40 * DAY_S};
+    uint64_t warn_ms = 10 * UINT64_C(86400000);
+    assert_string_equal(net_tls_status(config, &certificate, 999999), "invalid");
+    assert_string_equal(net_tls_status(config, &certificate, 1000000), "valid");
+    assert_string_equal(net_tls_status(config, &certificate, warn_ms), "valid");
+    assert_int_equal(net_tls_days_left(&certificate, warn_ms), 30);
+    assert_string_equal(net_tls_status(config, &certificate, warn_ms + 1000), "expiring");
+    assert_string_equal(net_tls_status(config, &certificate, 4 * warn_ms - 1), "expiring");
+    assert_int_equal(net_tls_days_left(&certificate, 4 * warn_ms - 1), 0);
+    assert_string_equal(net_tls_status(config, &certificate, 4 * warn_ms), "expired");
+}
+
+// ---- the certificate of --dev
 
 static void dev_makes_a_certificate_for_this_machine(void **state)
 {
     (void)state;
-    assert_true(config_set(config, "dev", "true", &error));
-    struct net_tls_server *server = net_tls_server_create(config, &error);
-    assert_non_null(server);
-    assert_true(net_tls_server_write_certificate(server, path_of("dev.pem"), &error));
-    unsigned char text[8192];
-    gnutls_datum_t pem = {.data = text};
-    pem.size = (unsigned)snprintf((char *)text, sizeof(text), "%s", read_file("dev.pem"));
-    gnutls_x509_crt_t crt;
-    gnutls_x509_crt_init(&crt);
-    assert_int_equal(gnutls_x509_crt_import(crt, &pem, GNUTLS_X509_FMT_PEM), 0);
+    set("dev", "true");
+    must_open("wss://localhost:9091");
+    expect_in_log("Secured using certificate: \"localhost\" made for --dev");
+    gnutls_x509_crt_t crt = listener->certificates.items[0]->chain[0];
     assert_int_equal(gnutls_x509_crt_check_hostname(crt, "localhost"), 1);
     assert_int_equal(gnutls_x509_crt_check_hostname(crt, "127.0.0.1"), 1);
     assert_int_equal(gnutls_x509_crt_check_hostname(crt, "::1"), 1);
     assert_int_equal(gnutls_x509_crt_check_hostname(crt, "example.com"), 0);
     time_t days =
         (gnutls_x509_crt_get_expiration_time(crt) - gnutls_x509_crt_get_activation_time(crt)) /
-        (24 * 60 * 60);
+        DAY_S;
     assert_int_equal(days, 825);
     unsigned usage;
     char purpose[64];
@@ -296,39 +553,47 @@ static void dev_makes_a_certificate_for_this_machine(void **state)
     assert_int_equal(gnutls_x509_crt_get_key_purpose_oid(crt, 0, purpose, &size, NULL), 0);
     assert_string_equal(purpose, GNUTLS_KP_TLS_WWW_SERVER);
     assert_int_equal(gnutls_x509_crt_get_pk_algorithm(crt, NULL), GNUTLS_PK_ECDSA);
-    gnutls_x509_crt_deinit(crt);
-    net_tls_server_destroy(server);
 }
 
-static void two_starts_make_two_certificates(void **state)
+static void it_is_the_same_for_all_listeners_and_after_a_reload(void **state)
 {
     (void)state;
-    assert_true(config_set(config, "dev", "true", &error));
-    for (int i = 0; i < 2; i++) {
-        struct net_tls_server *server = net_tls_server_create(config, &error);
-        assert_true(net_tls_server_write_certificate(server, path_of(i ? "b" : "a"), &error));
-        net_tls_server_destroy(server);
-    }
-    assert_string_not_equal(read_file("a"), read_file("b"));
+    char digest[65];
+    set("dev", "true");
+    must_open("wss://localhost:1");
+    memcpy(digest, listener->certificates.items[0]->sha256, sizeof(digest));
+    must_open("tls://localhost:2");
+    assert_string_equal(listener->certificates.items[0]->sha256, digest);
+    net_tls_server_watch(server, loop, worker, counters);
+    net_tls_server_reload(server);
+    wait_ms(1);
+    assert_string_equal(listener->certificates.items[0]->sha256, digest);
+    finish_server();
+    must_open("wss://localhost:1"); // another start
+    assert_string_not_equal(listener->certificates.items[0]->sha256, digest);
 }
 
-static void an_unwritable_path_is_an_error(void **state)
+static void its_key_never_leaves_with_it(void **state)
 {
     (void)state;
-    configure("good.pem", "good.key");
-    struct net_tls_server *server = net_tls_server_create(config, &error);
-    assert_false(net_tls_server_write_certificate(server, path_of("no/such/folder"), &error));
+    set("dev", "true");
+    must_open("wss://localhost:9091");
+    assert_true(net_tls_server_has_dev(server));
+    assert_true(net_tls_server_write_dev(server, cert_files_path("dev.pem"), &error));
+    const char *text = cert_files_read("dev.pem");
+    assert_non_null(strstr(text, "BEGIN CERTIFICATE"));
+    assert_null(strstr(text, "KEY"));
+    assert_false(net_tls_server_write_dev(server, cert_files_path("no/such/folder"), &error));
     assert_non_null(strstr(error.text, "no/such/folder: No such file"));
-    net_tls_server_destroy(server);
 }
 
 static void credentials_outlive_their_server(void **state)
 {
     (void)state;
     configure("good.pem", "good.key");
-    struct net_tls_server *server = net_tls_server_create(config, &error);
-    struct net_tls_credentials *credentials = net_tls_server_credentials(server);
-    net_tls_server_destroy(server);
+    must_open("wss://localhost:9091");
+    struct net_tls_credentials *credentials = net_tls_listener_credentials(listener);
+    finish_server();
     gnutls_session_t session;
     assert_int_equal(gnutls_init(&session, GNUTLS_SERVER), 0);
     assert_true(net_tls_credentials_apply(credentials, session, ""));
@@ -338,36 +603,32 @@ static void credentials_outlive_their_server(void **state)
     net_tls_server_destroy(NULL);
 }
 
-static void a_client_needs_readable_authorities(void **state)
-{
-    (void)state;
-    struct net_tls_credentials *credentials =
-        net_tls_client_credentials_create(false, path_of("good.pem"), &error);
-    assert_non_null(credentials);
-    net_tls_credentials_unref(credentials);
-    assert_null(net_tls_client_credentials_create(false, path_of("absent.pem"), &error));
-    assert_non_null(strstr(error.text, "absent.pem"));
-    assert_null(net_tls_client_credentials_create(false, path_of("text.pem"), &error));
-    credentials = net_tls_client_credentials_create(true, path_of("absent.pem"), &error);
-    assert_non_null(credentials); // not asked for
-    net_tls_credentials_unref(credentials);
-}
-
 int main(void)
 {
 #define ONE(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
     const struct CMUnitTest tests[] = {
         ONE(a_good_certificate_is_reported_in_one_line),
+        ONE(the_line_of_the_guide_stands_in_the_log),
         ONE(one_file_may_hold_certificate_and_key),
-        ONE(the_key_never_leaves_with_the_certificate),
+        ONE(a_chain_in_disorder_is_put_in_order),
         ONE(operators_mistakes_are_explained),
-        ONE(a_bad_priority_string_is_pointed_at),
         ONE(what_will_trouble_players_is_warned_of),
+        ONE(a_listener_may_have_a_certificate_of_its_own),
+        ONE(names_of_the_settings_are_taken_from_the_store),
+        ONE(rsa_makes_a_listener_slow),
+        ONE(a_changed_file_is_shown_at_the_next_poll),
+        ONE(a_swapped_symbolic_link_is_a_change),
+        ONE(reload_does_not_wait),
+        ONE(many_reloads_at_once_are_two),
+        ONE(a_half_written_pair_changes_nothing_and_is_tried_again),
+        ONE(old_sessions_keep_their_credentials),
+        ONE(what_is_about_to_expire_is_told_daily),
+        ONE(the_gauge_says_when_the_first_one_expires),
+        ONE(status_words_change_at_their_second),
         ONE(dev_makes_a_certificate_for_this_machine),
-        ONE(two_starts_make_two_certificates),
-        ONE(an_unwritable_path_is_an_error),
+        ONE(it_is_the_same_for_all_listeners_and_after_a_reload),
+        ONE(its_key_never_leaves_with_it),
         ONE(credentials_outlive_their_server),
-        ONE(a_client_needs_readable_authorities),
     };
 #undef ONE
     return cmocka_run_group_tests(tests, group_setup, group_teardown);

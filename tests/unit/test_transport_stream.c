@@ -12,21 +12,23 @@
 #include "net/tls_store.h"
 #include "tests/support/transport_suite.h"
 
+static struct config *config;
+
 static void prepare(struct net_hub *server, struct net_hub *client)
 {
     (void)client;
     struct error error = {""};
-    struct config *config = config_create_default();
+    config = config_create_default();
     config->dev = true;
-    server->tls = net_tls_server_create(config, &error);
+    server->tls = net_tls_server_create(config, loop_clock(server->loop), &error);
     assert_string_equal(error.text, "");
-    config_destroy(config);
 }
 
 static void finish(struct net_hub *server, struct net_hub *client)
 {
     (void)client;
     net_tls_server_destroy(server->tls);
+    config_destroy(config);
 }
 
 int main(void)

@@ -1,0 +1,487 @@
+// SPDX-License-Identifier: MIT
+// The chain is put in order here, leaf first and each followed by its issuer, because half of the
+// files in the world are not, and clients without the missing link refuse the server.
+
+#include "net/tls_certificate.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <gnutls/crypto.h>
+#include <gnutls/pkcs12.h>
+#include <gnutls/x509.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "net/tls_name.h"
+
+#define FILE_BYTES_MAX (256 * 1024)
+#define KEY_ID_BYTES   32
+
+// ---- files
+
+// Not by stdio, whose own buffer would keep a part of the key.
+static ssize_t read_all(int fd, uint8_t *to, size_t size)
+{
+    size_t got = 0;
+    ssize_t count;
+    do {
+        count = read(fd, to + got, size - got);
+        got += count > 0 ? (size_t)count : 0;
+    } while (count > 0 && got < size);
+    return count < 0 ? -1 : (ssize_t)got;
+}
+
+bool net_tls_read_file(const char *path, struct bytes_buf *data, struct error *error)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return error_set(error, "cannot read %s: %s", path, strerror(errno));
+    }
+    bytes_buf_init(data, FILE_BYTES_MAX);
+    uint8_t *at = bytes_buf_reserve(data, FILE_BYTES_MAX);
+    ssize_t size = at ? read_all(fd, at, FILE_BYTES_MAX) : -1;
+    const char *problem = !at         ? "out of memory"
+                          : size < 0  ? strerror(errno)
+                          : size == 0 ? "the file is empty"
+                          : size == FILE_BYTES_MAX
+                              ? "the file is too large for a certificate or key"
+                              : NULL;
+    close(fd);
+    if (problem) {
+        net_tls_wipe(data);
+        return error_set(error, "cannot read %s: %s", path, problem);
+    }
+    bytes_buf_commit(data, (size_t)size);
+    return true;
+}
+
+void net_tls_wipe(struct bytes_buf *buf)
+{
+    if (buf->memory) {
+        gnutls_memset(buf->memory, 0, buf->capacity);
+    }
+    bytes_buf_finish(buf);
+}
+
+// The library's functions want a pointer to non-const and write nothing there.
+static gnutls_datum_t datum_of(struct bytes_span span)
+{
+    union {
+        const uint8_t *given;
+        unsigned char *wanted;
+    } data = {.given = span.data};
+    return (gnutls_datum_t){.data = data.wanted, .size = (unsigned)span.size};
+}
+
+static const char *problem_text(int status)
+{
+    switch (status) {
+    case GNUTLS_E_BASE64_DECODING_ERROR:
+    case GNUTLS_E_BASE64_UNEXPECTED_HEADER_ERROR:
+    case GNUTLS_E_NO_CERTIFICATE_FOUND:
+    case GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE:
+        return "there is none in PEM form";
+    case GNUTLS_E_DECRYPTION_FAILED:
+    case GNUTLS_E_INVALID_PASSWORD:
+        return "the private key is encrypted; use an unencrypted one, or a PKCS#12 file with "
+               "PADDOCK_TLS_PASSWORD";
+    case GNUTLS_E_SHORT_MEMORY_BUFFER:
+        return "there are more than 8 certificates in it";
+    default:
+        return gnutls_strerror(status);
+    }
+}
+
+// ---- PEM
+
+static bool read_pem(struct net_tls_certificate *certificate, struct bytes_span chain,
+                     struct bytes_span key, const char *source, struct error *error)
+{
+    unsigned count = NET_TLS_CHAIN_MAX;
+    gnutls_datum_t data = datum_of(chain);
+    int status = gnutls_x509_crt_list_import(certificate->chain, &count, &data, GNUTLS_X509_FMT_PEM,
+                                             GNUTLS_X509_CRT_LIST_IMPORT_FAIL_IF_EXCEED);
+    if (status <= 0) {
+        return error_set(error, "cannot use the certificate in %s: %s", source,
+                         problem_text(status));
+    }
+    certificate->chain_count = (unsigned)status;
+    data = datum_of(key);
+    status = gnutls_x509_privkey_init(&certificate->key);
+    if (status == 0) {
+        status = gnutls_x509_privkey_import2(certificate->key, &data, GNUTLS_X509_FMT_PEM, NULL, 0);
+    }
+    return status == 0 ||
+           error_set(error, "cannot use the private key for the certificate in %s: %s", source,
+                     problem_text(status));
+}
+
+// ---- PKCS#12
+
+static void find_friendly_name(gnutls_pkcs12_bag_t bag, const char *password,
+                               char name[NET_TLS_NAME_BYTES])
+{
+    if (gnutls_pkcs12_bag_get_type(bag, 0) == GNUTLS_BAG_ENCRYPTED &&
+        gnutls_pkcs12_bag_decrypt(bag, password) != 0) {
+        return;
+    }
+    int count = gnutls_pkcs12_bag_get_count(bag);
+    for (int i = 0; i < count && !name[0]; i++) {
+        char *found = NULL; // the bag's
+        if (gnutls_pkcs12_bag_get_friendly_name(bag, (unsigned)i, &found) == 0 && found) {
+            snprintf(name, NET_TLS_NAME_BYTES, "%s", found);
+        }
+    }
+}
+
+static void read_friendly_name(gnutls_pkcs12_t file, const char *password,
+                               char name[NET_TLS_NAME_BYTES])
+{
+    for (int i = 0; !name[0]; i++) {
+        gnutls_pkcs12_bag_t bag;
+        if (gnutls_pkcs12_bag_init(&bag) != 0) {
+            return;
+        }
+        int status = gnutls_pkcs12_get_bag(file, i, bag);
+        if (status == 0) {
+            find_friendly_name(bag, password, name);
+        }
+        gnutls_pkcs12_bag_deinit(bag);
+        if (status != 0) {
+            return;
+        }
+    }
+}
+
+// Takes over what it keeps of the two lists and frees the rest.
+static void keep_chain(struct net_tls_certificate *certificate, gnutls_x509_crt_t *list,
+                       unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (certificate->chain_count < NET_TLS_CHAIN_MAX) {
+            certificate->chain[certificate->chain_count++] = list[i];
+        } else {
+            gnutls_x509_crt_deinit(list[i]);
+        }
+    }
+    gnutls_free(list);
+}
+
+static int open_pkcs12(struct net_tls_certificate *certificate, gnutls_pkcs12_t file,
+                       const char *password)
+{
+    gnutls_x509_crt_t *chain = NULL;
+    gnutls_x509_crt_t *extra = NULL;
+    unsigned chain_count = 0;
+    unsigned extra_count = 0;
+    int status = gnutls_pkcs12_verify_mac(file, password);
+    if (status == 0) {
+        status = gnutls_pkcs12_simple_parse(file, password, &certificate->key, &chain, &chain_count,
+                                            &extra, &extra_count, NULL, 0);
+    }
+    if (status == 0) {
+        keep_chain(certificate, chain, chain_count);
+        keep_chain(certificate, extra, extra_count);
+        read_friendly_name(file, password, certificate->friendly_name);
+    }
+    return status;
+}
+
+static const char *pkcs12_problem_text(int status, bool has_password)
+{
+    switch (status) {
+    case GNUTLS_E_MAC_VERIFY_FAILED:
+    case GNUTLS_E_DECRYPTION_FAILED:
+        return has_password ? "wrong password; PADDOCK_TLS_PASSWORD opens another file"
+                            : "wrong password: none was given; set PADDOCK_TLS_PASSWORD or "
+                              "PADDOCK_TLS_PASSWORD_FILE";
+    case GNUTLS_E_ASN1_TAG_ERROR:
+    case GNUTLS_E_ASN1_DER_ERROR:
+        return "it is neither PEM nor PKCS#12";
+    default:
+        return gnutls_strerror(status);
+    }
+}
+
+static bool read_pkcs12(struct net_tls_certificate *certificate, struct bytes_span bytes,
+                        const struct secret *password, const char *source, struct error *error)
+{
+    gnutls_pkcs12_t file;
+    gnutls_datum_t data = datum_of(bytes);
+    char text[SECRET_BYTES_MAX + 1] = "";
+    int status = gnutls_pkcs12_init(&file);
+    if (status != 0) {
+        return error_set(error, "out of memory");
+    }
+    if (password) {
+        struct bytes_span span = secret_span(password);
+        memcpy(text, span.data, span.size);
+        text[span.size] = '\0';
+    }
+    status = gnutls_pkcs12_import(file, &data, GNUTLS_X509_FMT_DER, 0);
+    if (status == 0) {
+        status = open_pkcs12(certificate, file, text);
+    }
+    if (status == GNUTLS_E_MAC_VERIFY_FAILED && !password) {
+        status = open_pkcs12(certificate, file, NULL); // no password and an empty one are two
+    }
+    secret_wipe(text, sizeof(text));
+    gnutls_pkcs12_deinit(file);
+    if (status == 0 && (certificate->chain_count == 0 || !certificate->key)) {
+        return error_set(error, "cannot use %s: there is no %s in it", source,
+                         certificate->key ? "certificate" : "private key");
+    }
+    return status == 0 ||
+           error_set(error, "cannot use %s: %s", source, pkcs12_problem_text(status, password));
+}
+
+// ---- the chain in order
+
+static bool belongs_to_key(gnutls_x509_crt_t crt, gnutls_x509_privkey_t key)
+{
+    uint8_t of_crt[KEY_ID_BYTES];
+    uint8_t of_key[KEY_ID_BYTES];
+    size_t crt_size = sizeof(of_crt);
+    size_t key_size = sizeof(of_key);
+    return gnutls_x509_crt_get_key_id(crt, GNUTLS_KEYID_USE_SHA256, of_crt, &crt_size) == 0 &&
+           gnutls_x509_privkey_get_key_id(key, GNUTLS_KEYID_USE_SHA256, of_key, &key_size) == 0 &&
+           bytes_equal(bytes_of(of_crt, crt_size), bytes_of(of_key, key_size));
+}
+
+static void swap(struct net_tls_certificate *certificate, unsigned a, unsigned b)
+{
+    gnutls_x509_crt_t at_a = certificate->chain[a];
+    certificate->chain[a] = certificate->chain[b];
+    certificate->chain[b] = at_a;
+}
+
+// What is no part of the leaf's chain is dropped.
+static bool order_chain(struct net_tls_certificate *certificate)
+{
+    unsigned count = certificate->chain_count;
+    unsigned leaf = 0;
+    while (leaf < count && !belongs_to_key(certificate->chain[leaf], certificate->key)) {
+        leaf++;
+    }
+    if (leaf == count) {
+        return false;
+    }
+    swap(certificate, 0, leaf);
+    unsigned done = 1;
+    for (bool found = true; found && done < count;) {
+        gnutls_x509_crt_t last = certificate->chain[done - 1];
+        unsigned next = gnutls_x509_crt_check_issuer(last, last) ? count : done; // a root ends it
+        while (next < count && !gnutls_x509_crt_check_issuer(last, certificate->chain[next])) {
+            next++;
+        }
+        found = next < count;
+        if (found) {
+            swap(certificate, done++, next);
+        }
+    }
+    while (certificate->chain_count > done) {
+        gnutls_x509_crt_deinit(certificate->chain[--certificate->chain_count]);
+    }
+    return true;
+}
+
+// ---- what is in the leaf
+
+static void read_common_name(gnutls_x509_crt_t leaf, char name[NET_TLS_NAME_BYTES])
+{
+    size_t size = NET_TLS_NAME_BYTES;
+    int status =
+        gnutls_x509_crt_get_dn_by_oid(leaf, GNUTLS_OID_X520_COMMON_NAME, 0, 0, name, &size);
+    if (status != 0 || strlen(name) != size) { // one with a NUL in it is nobody's
+        name[0] = '\0';
+    }
+}
+
+// False when there is no such name or it is of a kind that no client asks for.
+static bool format_name(const uint8_t *value, size_t size, unsigned type,
+                        char name[NET_TLS_NAME_BYTES])
+{
+    if (type == GNUTLS_SAN_DNSNAME) {
+        snprintf(name, NET_TLS_NAME_BYTES, "%.*s", (int)size, (const char *)value);
+        return strlen(name) == size;
+    }
+    return type == GNUTLS_SAN_IPADDRESS && (size == 4 || size == 16) &&
+           inet_ntop(size == 4 ? AF_INET : AF_INET6, value, name, NET_TLS_NAME_BYTES);
+}
+
+static bool read_names(struct net_tls_certificate *certificate)
+{
+    gnutls_x509_crt_t leaf = certificate->chain[0];
+    certificate->names = calloc(NET_TLS_NAMES_MAX, sizeof(certificate->names[0]));
+    if (!certificate->names) {
+        return false;
+    }
+    for (unsigned i = 0; i < NET_TLS_NAMES_MAX; i++) {
+        uint8_t value[NET_TLS_NAME_BYTES];
+        size_t size = sizeof(value);
+        unsigned type;
+        int status = gnutls_x509_crt_get_subject_alt_name2(leaf, i, value, &size, &type, NULL);
+        if (status == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE) {
+            break;
+        }
+        certificate->has_alternative_names = true;
+        if (status >= 0 &&
+            format_name(value, size, type, certificate->names[certificate->name_count])) {
+            certificate->name_count++;
+        }
+    }
+    read_common_name(leaf, certificate->name);
+    if (!certificate->has_alternative_names && certificate->name[0]) {
+        memcpy(certificate->names[certificate->name_count++], certificate->name,
+               NET_TLS_NAME_BYTES);
+    }
+    if (!certificate->name[0] && certificate->name_count > 0) {
+        memcpy(certificate->name, certificate->names[0], NET_TLS_NAME_BYTES);
+    }
+    return true;
+}
+
+// RSA keys for key encipherment only, as the Photon guide's recipe makes them, can do nothing but
+// static RSA in TLS 1.2: without it a person who follows it has a listener that nobody can reach.
+static bool needs_static_rsa(gnutls_x509_crt_t leaf)
+{
+    unsigned usage;
+    return gnutls_x509_crt_get_key_usage(leaf, &usage, NULL) >= 0 &&
+           !(usage & GNUTLS_KEY_DIGITAL_SIGNATURE) && (usage & GNUTLS_KEY_KEY_ENCIPHERMENT) &&
+           gnutls_x509_crt_get_pk_algorithm(leaf, NULL) == GNUTLS_PK_RSA;
+}
+
+static bool describe(struct net_tls_certificate *certificate)
+{
+    gnutls_x509_crt_t leaf = certificate->chain[0];
+    uint8_t digest[32];
+    uint8_t serial[20];
+    size_t size = sizeof(certificate->subject);
+    unsigned bits = 0;
+    (void)gnutls_x509_crt_get_dn(leaf, certificate->subject, &size); // empty: it has none
+    size = sizeof(certificate->issuer);
+    (void)gnutls_x509_crt_get_issuer_dn(leaf, certificate->issuer, &size);
+    size = sizeof(digest);
+    if (gnutls_x509_crt_get_fingerprint(leaf, GNUTLS_DIG_SHA256, digest, &size) == 0) {
+        bytes_to_hex(bytes_of(digest, size), certificate->sha256);
+    }
+    size = sizeof(serial);
+    if (gnutls_x509_crt_get_serial(leaf, serial, &size) == 0) {
+        bytes_to_hex(bytes_of(serial, size), certificate->serial);
+    }
+    certificate->not_before_s = gnutls_x509_crt_get_activation_time(leaf);
+    certificate->not_after_s = gnutls_x509_crt_get_expiration_time(leaf);
+    certificate->key_algorithm = gnutls_x509_crt_get_pk_algorithm(leaf, &bits);
+    snprintf(certificate->key_type, sizeof(certificate->key_type), "%.20s %u",
+             gnutls_pk_algorithm_get_name((gnutls_pk_algorithm_t)certificate->key_algorithm), bits);
+    certificate->is_slow = certificate->key_algorithm == GNUTLS_PK_RSA ||
+                           certificate->key_algorithm == GNUTLS_PK_RSA_PSS;
+    certificate->needs_static_rsa = needs_static_rsa(leaf);
+    return read_names(certificate);
+}
+
+bool net_tls_certificate_is_for(const struct net_tls_certificate *certificate, const char *host)
+{
+    for (unsigned i = 0; i < certificate->name_count; i++) {
+        if (net_tls_name_matches(certificate->names[i], host)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// ---- life
+
+static struct net_tls_certificate *create(struct error *error)
+{
+    struct net_tls_certificate *certificate = calloc(1, sizeof(*certificate));
+    if (!certificate) {
+        error_set(error, "out of memory");
+    }
+    return certificate;
+}
+
+// Takes `certificate` over; `read` says whether there is something in it.
+static struct net_tls_certificate *complete(struct net_tls_certificate *certificate, bool read,
+                                            const char *source, struct error *error)
+{
+    if (read && !order_chain(certificate)) {
+        read = error_set(error,
+                         "cannot use the private key for the certificate in %s: the private key "
+                         "does not belong to the certificate",
+                         source);
+    }
+    if (read && !describe(certificate)) {
+        read = error_set(error, "out of memory");
+    }
+    if (!read) {
+        net_tls_certificate_destroy(certificate);
+        return NULL;
+    }
+    return certificate;
+}
+
+struct net_tls_certificate *net_tls_certificate_parse(struct bytes_span chain,
+                                                      struct bytes_span key, const char *source,
+                                                      struct error *error)
+{
+    struct net_tls_certificate *certificate = create(error);
+    return certificate ? complete(certificate, read_pem(certificate, chain, key, source, error),
+                                  source, error)
+                       : NULL;
+}
+
+// PKCS#12 is DER, which begins with a byte that no text does.
+static bool is_binary(struct bytes_span bytes)
+{
+    return bytes.data[0] == 0x30;
+}
+
+struct net_tls_certificate *net_tls_certificate_load(const char *path, const char *key_path,
+                                                     const struct secret *password,
+                                                     struct error *error)
+{
+    struct bytes_buf chain = {0};
+    struct bytes_buf key = {0};
+    struct net_tls_certificate *certificate = NULL;
+    if (!net_tls_read_file(path, &chain, error)) {
+        return NULL;
+    }
+    struct bytes_span chain_span = bytes_buf_span(&chain);
+    if (is_binary(chain_span)) {
+        certificate = create(error);
+        if (certificate) {
+            certificate =
+                complete(certificate, read_pkcs12(certificate, chain_span, password, path, error),
+                         path, error);
+        }
+    } else if (!key_path || net_tls_read_file(key_path, &key, error)) {
+        certificate = net_tls_certificate_parse(
+            chain_span, key_path ? bytes_buf_span(&key) : chain_span, path, error);
+    }
+    if (certificate) {
+        snprintf(certificate->path, sizeof(certificate->path), "%s", path);
+        snprintf(certificate->origin, sizeof(certificate->origin), "from file: \"%s\"", path);
+    }
+    net_tls_wipe(&key);
+    net_tls_wipe(&chain);
+    return certificate;
+}
+
+void net_tls_certificate_destroy(struct net_tls_certificate *certificate)
+{
+    if (!certificate) {
+        return;
+    }
+    for (unsigned i = 0; i < certificate->chain_count; i++) {
+        gnutls_x509_crt_deinit(certificate->chain[i]);
+    }
+    if (certificate->key) {
+        gnutls_x509_privkey_deinit(certificate->key);
+    }
+    free(certificate->names);
+    free(certificate);
+}

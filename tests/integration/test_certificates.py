@@ -1,0 +1,327 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Certificates as operators have them, seen from outside by OpenSSL: made by the guides' own recipes, found by name,
+exchanged under players, broken in every way."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from paddock import ENVIRONMENT, PADDOCK, PATIENCE, PING, PONG, WELCOME, TestCase  # noqa: E402
+
+TOKEN = {"FUSION_SERVER_TOKEN": "secret"}
+
+# From the guide for Photon Server, to the letter.
+REG_CONF = """[req]
+distinguished_name = photon_wss
+x509_extensions = v3_req
+prompt = no
+[photon_wss]
+C = DE
+ST = HH
+L = Hamburg
+O = ExitGames
+OU = Photon
+CN = www.myawesomegame.com
+[v3_req]
+keyUsage = keyEncipherment, dataEncipherment
+extendedKeyUsage = serverAuth
+subjectAltName = @alt_names
+[alt_names]
+DNS.1 = www.myawesomegame.com
+DNS.2 = photon.myawesomegame.com
+DNS.3 = *.myawesomegame.com
+"""
+
+
+def run(*command, **options):
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=PATIENCE,
+                          stdin=subprocess.DEVNULL, **options).stdout
+
+
+class Certificates(TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="paddock-certs-")
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def make(self, name, common_name, rsa=False, issuer=None, ca=False, names=()):
+        """NAME.pem and NAME.key."""
+        names = ",".join("DNS:" + one for one in (common_name, *names))
+        key = ("-newkey", "rsa:2048") if rsa else ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256")
+        signed = ("-CA", self.path(issuer + ".pem"), "-CAkey", self.path(issuer + ".key")) if issuer else ()
+        use = ("-addext", "basicConstraints=critical,CA:TRUE") if ca else ("-addext", "basicConstraints=CA:FALSE")
+        run("openssl", "req", "-x509", "-nodes", "-days", "90", *key, "-keyout", self.path(name + ".key"),
+            "-out", self.path(name + ".pem"), "-subj", "/CN=" + common_name, "-addext", "subjectAltName=" + names,
+            *use, *signed)
+
+    def make_photon(self):
+        """cert.pem, cert.key and cert.pfx as the guide makes them."""
+        with open(self.path("reg.conf"), "w") as file:
+            file.write(REG_CONF)
+        run("openssl", "req", "-x509", "-nodes", "-days", "730", "-newkey", "rsa:2048", "-keyout", "cert.key", "-out",
+            "cert.pem", "-config", "reg.conf", "-extensions", "v3_req", cwd=self.folder)
+        run("openssl", "pkcs12", "-inkey", "cert.key", "-in", "cert.pem", "-export", "-out", "cert.pfx", "-name",
+            "photon_wss", "-certfile", "cert.pem", "-passout", "pass:YourPassword", cwd=self.folder)
+
+    def pair(self, name):
+        return f"--tls-cert={self.path(name)}.pem", f"--tls-key={self.path(name)}.key"
+
+    def serve_wss(self, *flags, listen=("wss",), **options):
+        options.setdefault("env", TOKEN)
+        return self.serve(*flags, listen=listen, dev=False, **options)
+
+    def refused(self, *flags, env=None, listen="wss://127.0.0.1:0"):
+        """What a server that does not start says."""
+        done = subprocess.run([PADDOCK, "--admin=off", "--data-dir=" + self.path("data"), "--listen=" + listen, *flags],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE,
+                              env={**ENVIRONMENT, **TOKEN, **(env or {})})
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+        return done.stderr
+
+    def look(self, server, *options, scheme="wss"):
+        """What s_client says of a handshake."""
+        where = server.url(scheme).split("//")[1]
+        done = subprocess.run(["openssl", "s_client", "-connect", where, *options], stdin=subprocess.DEVNULL,
+                              capture_output=True, timeout=PATIENCE, env=ENVIRONMENT)
+        return (done.stdout + done.stderr).decode(errors="replace")
+
+    def subject(self, output):
+        return re.search(r"^subject=(.*)$", output, re.MULTILINE).group(1)
+
+
+class Recipes(Certificates):
+    def test_the_photon_guides_certificate_works_with_a_warning(self):
+        self.make_photon()
+        server = self.serve_wss(*self.pair("cert"))
+        event = server.wait_event("certificate_key_usage", level="warn")
+        self.assertEqual(event["text"], 'certificate "www.myawesomegame.com" lacks keyUsage digitalSignature: '
+                         "TLS 1.3/ECDHE disabled; re-issue with keyUsage=digitalSignature,keyEncipherment")
+        for options in ((), ("-tls1_2",), ("-servername", "photon.myawesomegame.com")):
+            self.assertIn("New, TLSv1.2, Cipher is AES128-GCM-SHA256", self.look(server, *options))
+        self.assertIn("alert", self.look(server, "-tls1_3"))
+        self.assertIn("--tls-static-rsa is never", self.refused(*self.pair("cert"), "--tls-static-rsa=never"))
+        self.stop_cleanly(server)
+
+    def test_pkcs12_with_its_password(self):
+        self.make_photon()
+        pfx = "--tls-cert=" + self.path("cert.pfx")
+        server = self.serve_wss(pfx, env={**TOKEN, "PADDOCK_TLS_PASSWORD": "YourPassword"})
+        self.assertIn("CN = www.myawesomegame.com", self.subject(self.look(server)))
+        with open(f"/proc/{server.process.pid}/environ", "rb") as file:
+            self.assertNotIn(b"YourPassword", file.read())
+        with open(self.path("password"), "w") as file:
+            file.write("YourPassword\n")
+        server = self.serve_wss(pfx, env={**TOKEN, "PADDOCK_TLS_PASSWORD_FILE": self.path("password")})
+        server.wait_event("secured")
+        self.assertIn("wrong password", self.refused(pfx, env={"PADDOCK_TLS_PASSWORD": "yourpassword"}))
+        self.assertIn("wrong password: none was given", self.refused(pfx))
+
+    def test_a_chain_is_sent_in_order_and_verifies(self):
+        self.make("root", "Root", ca=True)
+        self.make("middle", "Middle", ca=True, issuer="root")
+        self.make("leaf", "game.example.com", issuer="middle")
+        with open(self.path("chain.pem"), "w") as chain:
+            for name in ("middle", "leaf"):  # the wrong way round
+                with open(self.path(name + ".pem")) as file:
+                    chain.write(file.read())
+        server = self.serve_wss("--tls-cert=" + self.path("chain.pem"), "--tls-key=" + self.path("leaf.key"))
+        output = self.look(server, "-showcerts", "-verify_return_error", "-CAfile", self.path("root.pem"),
+                           "-servername", "game.example.com", "-verify_hostname", "game.example.com")
+        self.assertEqual(output.count("BEGIN CERTIFICATE"), 2)
+        self.assertRegex(output, r"0 s:CN = game.example.com\n +i:CN = Middle")
+        self.assertRegex(output, r"1 s:CN = Middle\n +i:CN = Root")
+        self.assertIn("Verify return code: 0 (ok)", output)
+
+
+class Stores(Certificates):
+    def setUp(self):
+        super().setUp()
+        os.makedirs(self.path("machine/MY"))
+        self.machine = ("--cert-machine-store", "--cert-machine-dir=" + self.path("machine"))
+
+    def test_found_by_common_name_and_said_in_the_guides_words(self):
+        self.make("machine/MY/a", "NW.exitgames.local")
+        self.make("machine/MY/b", "other")
+        listen = "wss://127.0.0.1:0?cert=nw.exitgames.local"
+        server = self.serve_wss(*self.machine, listen=(listen,))
+        self.assertEqual(self.subject(self.look(server)), "CN = NW.exitgames.local")
+        # The log as text, where people look for this very line.
+        process = subprocess.Popen(
+            [PADDOCK, "--admin=off", "--data-dir=" + self.path("data"), "--listen=" + listen, *self.machine],
+            stdout=subprocess.PIPE, text=True, env={**ENVIRONMENT, **TOKEN})
+        try:
+            lines = [process.stdout.readline() for _ in range(3)]
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+        self.assertIn('Secured using certificate: "NW.exitgames.local" from store: "MY" using machine store\n',
+                      "".join(lines))
+
+    def test_the_machine_store_does_not_depend_on_the_account(self):
+        self.make("machine/MY/a", "Photon")
+        os.chmod(self.folder, 0o755)
+        os.chmod(self.path("machine/MY/a.key"), 0o644)
+        shown = []
+        for user in (None, 65534) if os.getuid() == 0 else (None,):
+            data = self.path(f"data-{user}")
+            os.mkdir(data)
+            os.chmod(data, 0o777)
+            server = self.serve_wss(*self.machine, folder=data, user=user, env={**TOKEN, "HOME": data})
+            shown.append(server.wait_event("secured")["text"])
+        self.assertEqual(set(shown), {'Secured using certificate: "Photon" from store: "MY" using machine store'})
+
+    def test_the_users_store_is_the_default(self):
+        os.makedirs(self.path("home/.config/paddock/certs/MY"))
+        self.make("home/.config/paddock/certs/MY/x", "Photon")
+        home = {"HOME": self.path("home"), "XDG_CONFIG_HOME": ""}
+        server = self.serve_wss(env={**TOKEN, **home})
+        self.assertEqual(server.wait_event("secured")["text"],
+                         'Secured using certificate: "Photon" from store: "MY" using user store')
+        self.assertIn('certificate "Photon" not found in store "ROOT"', self.refused("--cert-store-name=ROOT", env=home))
+        self.assertIn("the user's certificate store needs HOME", self.refused(env={"HOME": "", "XDG_CONFIG_HOME": ""}))
+
+    def test_a_friendly_name_is_diagnosed(self):
+        self.make_photon()
+        shutil.copy(self.path("cert.pfx"), self.path("machine/MY/any.pfx"))
+        said = self.refused(*self.machine, "--cert-name=photon_wss", env={"PADDOCK_TLS_PASSWORD": "YourPassword"})
+        self.assertIn('certificate "photon_wss" not found in store "MY"; it is a friendly name, use '
+                      '"www.myawesomegame.com"', said)
+
+
+class Names(Certificates):
+    def test_each_name_and_each_listener_has_its_own(self):
+        self.make("default", "default.example.com")
+        self.make("nw", "nw.example.com")
+        self.make("rsa", "nw.example.com", rsa=True)
+        self.make("wild", "wild.example.com", names=["*.wild.example.com"])
+        pairs = [flag for name in ("default", "nw", "rsa", "wild") for flag in self.pair(name)]
+        server = self.serve_wss(*pairs, listen=("wss", "tls://127.0.0.1:0?cert=wild.example.com"))
+        for host, subject in (("nw.example.com", "nw"), ("NW.Example.COM", "nw"), ("X.wild.example.com", "wild"),
+                              ("stranger.org", "default"), (None, "default")):
+            output = self.look(server, *(("-servername", host) if host else ("-noservername",)))
+            self.assertEqual(self.subject(output), f"CN = {subject}.example.com", host)
+        self.assertIn("CN = wild.example.com", self.subject(self.look(server, "-servername", "nw.example.com",
+                                                                      scheme="tls")))
+        for cipher in ("ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256"):
+            self.assertIn("Cipher is " + cipher, self.look(server, "-servername", "nw.example.com", "-tls1_2",
+                                                           "-cipher", cipher))
+        self.assertIn("Peer signature type: RSA-PSS", self.look(server, "-servername", "nw.example.com", "-sigalgs",
+                                                                "RSA-PSS+SHA256"))
+        # One line for each certificate of each listener.
+        self.assertEqual(sum(event["event"] == "secured" for event in server.events), 5)
+
+    def test_sni_strict_sends_the_alert(self):
+        self.make("default", "default.example.com")
+        server = self.serve_wss(*self.pair("default"), "--sni-strict")
+        self.assertIn("unrecognized name", self.look(server, "-servername", "stranger.org"))
+        server.wait_event("tls_handshake_failed", error="GNUTLS_E_UNRECOGNIZED_NAME")
+        self.assertEqual(self.subject(self.look(server, "-noservername")), "CN = default.example.com")
+
+
+class Renewal(Certificates):
+    COUNT = 100
+
+    def serial(self, server):
+        host, port = server.url("tls").split("//")[1].split(":")
+        with open(self.path("shown.pem"), "w") as file:
+            file.write(ssl.get_server_certificate((host, int(port))))
+        return run("openssl", "x509", "-noout", "-serial", "-in", self.path("shown.pem"))
+
+    def serial_of(self, name):
+        return run("openssl", "x509", "-noout", "-serial", "-in", self.path(name + ".pem"))
+
+    def install(self, name):
+        """As certbot and Kubernetes do it: a link changes its target in one step."""
+        folder = self.path("v-" + name)
+        os.mkdir(folder)
+        for suffix in (".pem", ".key"):
+            shutil.copy(self.path(name + suffix), os.path.join(folder, "c" + suffix))
+        os.symlink(folder, self.path("next"))
+        os.rename(self.path("next"), self.path("live"))
+
+    def begin(self, *flags):
+        self.make("old", "game.example.com")
+        self.make("new", "game.example.com")
+        self.install("old")
+        return self.serve_wss("--tls-cert=" + self.path("live/c.pem"), "--tls-key=" + self.path("live/c.key"), *flags,
+                              listen=("tls",))
+
+    def wait_for_serial(self, server, name, patience):
+        end = time.monotonic() + patience
+        while self.serial(server) != self.serial_of(name):
+            self.assertLess(time.monotonic(), end, f"{name} is not shown")
+            time.sleep(0.05)
+
+    def test_players_notice_nothing_of_a_new_certificate(self):
+        server = self.begin("--max-sessions=32", "--connects-per-second=0", "--lobby-ms=600000")
+        players = [server.player(f"P{i}", "tls") for i in range(self.COUNT)]
+        for player in players:
+            player.wait_for(WELCOME)
+        self.install("new")
+        self.wait_for_serial(server, "new", 11)  # polled every ten seconds
+        server.signal(signal.SIGHUP)
+        server.wait_event("signal")
+        self.wait_for_serial(server, "new", 1)
+        for index, player in enumerate(players):
+            player.send(PING, index)
+            self.assertEqual(player.wait_for(PONG)[1], index)
+        self.assertEqual(server.status()["connections"], self.COUNT)
+        server.close_players()
+
+    def test_sighup_is_at_once(self):
+        server = self.begin("--cert-poll-ms=0")
+        self.install("new")
+        self.assertEqual(self.serial(server), self.serial_of("old"))
+        server.signal(signal.SIGHUP)
+        self.wait_for_serial(server, "new", 2)
+        self.stop_cleanly(server)
+
+    def test_a_half_written_pair_keeps_the_old_one(self):
+        server = self.begin("--cert-poll-ms=100")
+        live = self.path("v-old/c")
+        shutil.copy(self.path("new.key"), live + ".key")
+        event = server.wait_event("certificate_reload_failed", level="error")
+        self.assertIn("does not belong to the certificate; the old certificate stays", event["text"])
+        with open(self.path("new.pem")) as file:
+            text = file.read()
+        with open(live + ".pem", "w") as file:
+            file.write(text[:200])
+        end = time.monotonic() + PATIENCE
+        while not any("cannot use the certificate" in one.get("text", "") for one in server.events):
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.05)
+        self.assertEqual(self.serial(server), self.serial_of("old"))
+        with open(live + ".pem", "w") as file:
+            file.write(text)
+        self.wait_for_serial(server, "new", 2)
+        self.stop_cleanly(server)
+
+
+class Failures(Certificates):
+    def test_clients_that_refuse_the_certificate_are_in_the_log(self):
+        self.make("c", "game.example.com")
+        server = self.serve_wss(*self.pair("c"))
+        host, port = server.url("wss").split("//")[1].split(":")
+        with socket.create_connection((host, int(port))) as plain:
+            with self.assertRaises(ssl.SSLCertVerificationError):
+                ssl.create_default_context().wrap_socket(plain, server_hostname="game.example.com")
+        event = server.wait_event("tls_handshake_failed", level="info", alert="CA is unknown")
+        self.assertTrue(event["remote"].startswith("127.0.0.1:"))
+
+
+if __name__ == "__main__":
+    unittest.main()
