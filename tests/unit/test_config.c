@@ -646,15 +646,14 @@ static void a_token_file_at_its_limit(void **state)
 
 static void other_secrets_come_from_the_environment_or_a_file(void **state)
 {
-    char text[128];
-    write_file(bytes_of_string("hush\n"));
-    snprintf(text, sizeof(text), "PADDOCK_TLS_PASSWORD_FILE=%s", file_path);
     for (int from_file = 0; from_file < 2; from_file++) {
+        char text[128];
         begin(state);
+        write_file(bytes_of_string("hush\n"));
+        snprintf(text, sizeof(text), "PADDOCK_TLS_PASSWORD_FILE=%s", file_path);
         variable(from_file ? text : "PADDOCK_TLS_PASSWORD=hush");
         struct bytes_span secret = secret_span(run_good()->tls_password);
         assert_true(bytes_equal(secret, bytes_of_string("hush")));
-        assert_string_equal(load.env[0], from_file ? text : "PADDOCK_TLS_PASSWORD=");
     }
 }
 
