@@ -110,7 +110,18 @@ static uint16_t promise_seat(struct game_admission *admission, struct member *me
     return 0;
 }
 
-static void release_promise(struct game_admission *admission, struct member *member)
+static void give_back_promise(struct game_admission *admission, struct member *member)
+{
+    struct game_sessions *sessions = admission->env.sessions;
+    struct game_session *session = game_sessions_get(sessions, member->session);
+    if (session) {
+        game_sessions_give_back(sessions, session);
+    }
+    member->session = GAME_SESSION_NONE;
+}
+
+// The session in which the promise can be kept now, or NULL when it has ended meanwhile.
+static struct game_session *redeem_promise(struct game_admission *admission, struct member *member)
 {
     struct game_session *session = game_sessions_get(admission->env.sessions, member->session);
     if (session) {
@@ -118,6 +129,7 @@ static void release_promise(struct game_admission *admission, struct member *mem
         session->reserved--;
     }
     member->session = GAME_SESSION_NONE;
+    return session;
 }
 
 static void start_verification(struct game_admission *admission, struct member *member,
@@ -214,7 +226,7 @@ static bool settle_existing(struct game_admission *admission, struct member *mem
         net_conn_close(env->conns, old, NET_CLOSE_REPLACED);
         return false;
     }
-    release_promise(admission, member);
+    give_back_promise(admission, member);
     seated->seats[slot].conn = NET_CONN_NONE; // the old connection's end is not a drop
     net_conn_close(env->conns, old, NET_CLOSE_REPLACED);
     member->session = seated->id;
@@ -229,8 +241,7 @@ static void take_seat(struct game_admission *admission, struct member *member,
                       const struct auth_attributes *attributes)
 {
     const struct game_admission_env *env = &admission->env;
-    struct game_session *session = game_sessions_get(env->sessions, member->session);
-    release_promise(admission, member);
+    struct game_session *session = redeem_promise(admission, member);
     if (!session) {
         // The promised session ended meanwhile, or the seat that was to be taken back is gone.
         uint16_t code = NET_CLOSE_OVERLOADED;
@@ -318,7 +329,7 @@ static void on_closed_verifying(struct game_admission *admission, struct member 
 {
     (void)data;
     auth_verify_cancel(admission->env.verify, net_conn_id_key(member->conn));
-    release_promise(admission, member);
+    give_back_promise(admission, member);
     set_state(admission, member, GAME_ADMISSION_NONE);
 }
 

@@ -235,9 +235,6 @@ static bool idle_too_long(struct game_session *session)
         session->idle_since_tick = 0;
         return false;
     }
-    if (!session->was_seated) {
-        return true; // or made-up tokens could hold every place there is for sessions
-    }
     if (session->idle_since_tick == 0) {
         session->idle_since_tick = session->tick;
     }

@@ -83,6 +83,20 @@ static void close_session(struct game_sessions *sessions, unsigned place, uint16
     game_session_close(&sessions->places[index], code);
 }
 
+void game_sessions_give_back(struct game_sessions *sessions, struct game_session *session)
+{
+    assert(session->open && session->reserved > 0);
+    session->reserved--;
+    if (session->reserved > 0 || session->was_seated) {
+        return;
+    }
+    unsigned place = 0;
+    while (sessions->open[place] != session->id.index) {
+        place++;
+    }
+    close_session(sessions, place, NET_CLOSE_SESSION_OVER);
+}
+
 struct game_session *game_sessions_find_named(struct game_sessions *sessions, const char *name)
 {
     for (unsigned i = 0; i < sessions->count; i++) {

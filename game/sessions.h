@@ -22,6 +22,10 @@ struct game_session *game_sessions_find_named(struct game_sessions *sessions, co
 // Where this player has a seat; NULL when nowhere.
 struct game_session *game_sessions_find_player(struct game_sessions *sessions,
                                                const char *player_id, unsigned *slot);
+// A promised seat is not taken. What was opened for it and nobody ever came to ends with it, or
+// made-up tokens could hold every place that there is for sessions.
+void game_sessions_give_back(struct game_sessions *sessions, struct game_session *session);
+
 void game_sessions_step(struct game_sessions *sessions, uint32_t tick);
 void game_sessions_broadcast(struct game_sessions *sessions);
 void game_sessions_close_all(struct game_sessions *sessions, uint16_t code);

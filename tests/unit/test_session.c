@@ -510,13 +510,19 @@ static void a_session_that_nobody_came_to_ends_with_its_last_promise(void **stat
     struct game_session *session =
         game_sessions_find_room(sessions, "other", fixture->rig.tick, &code);
     assert_non_null(session);
-    session->reserved = 1;
+    session->reserved = 2;
+    game_sessions_give_back(sessions, session);
     session_rig_step(&fixture->rig, 10 * RATE);
     assert_int_equal(game_sessions_count(sessions), 2);
-    session->reserved = 0;
-    session_rig_step(&fixture->rig, 1);
+    game_sessions_give_back(sessions, session);
     assert_int_equal(game_sessions_count(sessions), 1);
     assert_ptr_equal(game_sessions_at(sessions, 0), fixture->session);
+    // Where somebody is or was, a promise that is given back changes nothing else.
+    fixture->session->reserved = 1;
+    game_session_leave(fixture->session, 0);
+    game_session_leave(fixture->session, 1);
+    game_sessions_give_back(sessions, fixture->session);
+    assert_int_equal(game_sessions_count(sessions), 1);
 }
 
 static void an_empty_session_ends_after_its_idle_time_unless_a_seat_is_promised(void **state)

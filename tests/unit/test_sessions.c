@@ -128,8 +128,8 @@ static void a_session_that_ends_takes_no_other_with_it(void **state)
     struct game_session *three = must_find(rig, "three");
     session_rig_sit(rig, one, "A");
     session_rig_sit(rig, three, "C");
-    // Nobody came to the second.
-    session_rig_step(rig, 1);
+    // Nobody is in the second: it ends after its idle time.
+    session_rig_step(rig, 61);
     assert_int_equal(game_sessions_count(rig->sessions), 2);
     assert_ptr_equal(game_sessions_at(rig->sessions, 0), one);
     assert_ptr_equal(game_sessions_at(rig->sessions, 1), three);
@@ -144,6 +144,7 @@ static void what_ends_together_ends_in_one_tick(void **state)
     must_find(rig, "one");
     must_find(rig, "two");
     must_find(rig, "three");
+    session_rig_step(rig, 60);
     assert_int_equal(game_sessions_count(rig->sessions), 3);
     session_rig_step(rig, 1);
     assert_int_equal(game_sessions_count(rig->sessions), 0);
