@@ -36,10 +36,11 @@ ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.starts
 # ---- a TCP or TLS player
 
 class Player:
-    def __init__(self, url, timeout=PATIENCE):
+    def __init__(self, url, timeout=PATIENCE, source=None):
         scheme, _, where = url.partition("://")
         host, _, port = where.rpartition(":")
-        self.socket = socket.create_connection((host.strip("[]"), int(port)), timeout)
+        self.socket = socket.create_connection((host.strip("[]"), int(port)), timeout,
+                                               (source, 0) if source else None)
         if scheme == "tls":
             self.socket = trust_anybody().wrap_socket(self.socket)
         self.buffer = b""
