@@ -470,7 +470,6 @@ static bool set_bounds(CURL *easy)
     return SET(CURLOPT_NOSIGNAL, 1L) && SET(CURLOPT_PROXY, "") && SET(CURLOPT_FOLLOWLOCATION, 0L) &&
            SET(CURLOPT_PROTOCOLS_STR, "http,https") && SET(CURLOPT_HTTP09_ALLOWED, 0L) &&
            SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
-           SET(CURLOPT_HTTP_CONTENT_DECODING, 0L) &&
            // Whoever ends a call while the resolver is at work would else wait for it.
            SET(CURLOPT_QUICK_EXIT, 1L) && SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
 }
