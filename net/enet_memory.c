@@ -10,6 +10,8 @@
 #include <malloc.h>
 #include <stdlib.h>
 
+#include "config/secret.h"
+
 // ENet's callbacks carry no context, so this has to be the process's.
 static struct {
     size_t used;
@@ -50,6 +52,7 @@ void net_enet_memory_free(void *memory)
         size_t size = malloc_usable_size(memory);
         assert(account.used >= size);
         account.used -= size;
+        secret_wipe(memory, size); // it may have been a token
         free(memory);
     }
 }

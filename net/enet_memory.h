@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// ENet's memory: zeroed, and limited to what its hosts were granted.
+// ENet's memory: zeroed, wiped, and limited to what its hosts were granted.
 //
 // ENet copies and keeps what strangers send; the limit turns whatever the guard has overlooked into
 // refused messages instead of a dead process. It is one per process, because ENet's allocator is.

@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "config/secret.h"
 #include "net/addr_map.h"
 
 #define BUFFER_BYTES   2048
@@ -338,9 +339,10 @@ static size_t receive_batched(struct net_enet_socket *socket, struct net_enet_na
     while (in->next < in->count || refill(socket)) {
         unsigned at = in->next++;
         size_t size = take(socket, &in->headers[at], from);
+        assert(size <= room);
+        memcpy(bytes, in->bytes[at], size);
+        secret_wipe(in->bytes[at], in->headers[at].msg_len); // it may have been a token
         if (size > 0) {
-            assert(size <= room);
-            memcpy(bytes, in->bytes[at], size);
             return size;
         }
     }

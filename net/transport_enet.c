@@ -1,29 +1,23 @@
 // SPDX-License-Identifier: MIT
 // udp:// — links over ENet peers.
 //
-// Owns ENet hosts, their sockets, and the mapping between ENet's peers and links. Channel 0 carries
-// reliable messages, channel 1 the others, which ENet sequences (a late snapshot is dropped, never
-// delivered after a newer one). Declines to know what messages mean. Driven by the hub: pump once a
-// tick, flush once a turn, and by the socket itself while somebody is joining.
+// Owns the mapping between ENet's peers and links; the hosts themselves are net/enet_host's.
+// Channel 0 carries reliable messages, channel 1 the others, which ENet sequences (a late snapshot
+// is dropped, never delivered after a newer one). Declines to know what messages mean. Driven by
+// the hub: pump once a tick, flush once a turn, and by the socket itself while somebody is joining.
 //
-// ENet 1.3.17 has habits that this file works around: an oversize datagram makes
-// enet_host_service() return -1 (harmless, call again); a half-open peer keeps its slot for half a
-// minute (swept here after two seconds); a timed-out peer and one that said goodbye with code 0
-// raise the same event (told apart by the time of the last acknowledgement); and unreliable
-// messages of several fragments leak its waiting-data budget, which is why big ones are not marked
-// ENET_PACKET_FLAG_UNRELIABLE_FRAGMENT: ENet then sends them as reliable fragments.
+// Big unreliable messages are not marked ENET_PACKET_FLAG_UNRELIABLE_FRAGMENT, because ENet 1.3.17
+// loses account of those: it then sends them as reliable fragments.
 
 #include "net/transport_enet.h"
 
 #include <assert.h>
-#include <enet/enet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/base/log.h"
-#include "config/secret.h"
+#include "net/enet_host.h"
+#include "net/enet_platform.h"
 
 enum {
     CHANNEL_RELIABLE,
@@ -32,19 +26,12 @@ enum {
 };
 
 #define HANDSHAKE_NS       (5 * CLOCK_NS_PER_S)
-#define HALF_OPEN_NS       (2 * CLOCK_NS_PER_S)
-#define SWEEP_NS           (100 * CLOCK_NS_PER_MS)
 #define DIAL_SERVICE_NS    (20 * CLOCK_NS_PER_MS) // a quiet dial's retransmissions and pings
 #define TIMEOUT_MIN_MS     5000
 #define TIMEOUT_MAX_MS     10000
-#define SILENCE_MS         2500 // ENet pings twice a second, so a peer that lives was heard since
 #define SPARE_PEERS_MAX    256
-#define SOCKET_BYTES       (4 << 20)  // asked for; the kernel caps it at net.core.rmem_max
 #define WAITING_BYTES      (64 << 10) // received and not yet taken, per peer of a listener
 #define DIAL_WAITING_BYTES (1 << 20)  // a client may take its messages late
-#define SERVICE_CALLS_MAX  64
-#define SERVICE_BATCH      256 // datagrams that ENet takes in one service call at most
-#define EVENTS_MAX         8192
 
 enum link_state {
     LINK_FREE,
@@ -57,29 +44,24 @@ enum link_state {
 struct enet_link {
     struct net_link base;
     struct enet_port *port;
-    ENetPeer *peer; // whose `data` is this link, for good
+    ENetPeer *peer; // at the same index, for good
     enum link_state state;
     bool urgent;
-    uint16_t failure;      // close code to end with at the next pump; 0 = none
-    uint32_t acked_ms;     // ENet's time of the last acknowledgement, as of the last sweep
-    uint64_t deadline_ns;  // of the handshake or of the closing
-    uint64_t half_open_ns; // since when the peer is half open, and which attempt that is
-    uint32_t half_open_id;
+    uint16_t failure;     // close code to end with at the next pump; 0 = none
+    uint64_t deadline_ns; // of the handshake or of the closing
 };
 
-// One ENet host with its socket.
+// One ENet host with the links of its peers.
 struct enet_port {
     struct enet_port *next; // enet_endpoint::ports
     struct enet_endpoint *endpoint;
-    ENetHost *host;
+    struct net_enet_host *host;
     struct loop_fd watch;
-    struct enet_link *links; // host->peerCount
+    size_t link_max;
+    struct enet_link *links;
     unsigned open_links;
     unsigned urgent_links;
     unsigned failed_links;
-    bool unsent;
-    uint64_t serviced_ns;
-    uint64_t swept_ns;
     // The packet that was made last for each delivery, while ENet holds it: the next send of the
     // same payload shares it.
     ENetPacket *shared[2];
@@ -90,6 +72,7 @@ struct enet_endpoint {
     struct net_endpoint base;
     struct net_hub *hub;
     struct net_traffic traffic;
+    struct net_udp_drops drops;
     const struct net_acceptor *acceptor; // NULL for dials
     bool accepting;
     struct enet_port *ports;
@@ -160,16 +143,6 @@ static void port_set_pace(struct enet_port *port)
     loop_fd_set(port_loop(port), &port->watch, LOOP_READ, urgent ? LOOP_URGENT : LOOP_PACED);
 }
 
-static void addr_from_enet(struct net_addr *addr, const ENetAddress *from)
-{
-    struct sockaddr_storage storage = {0};
-    struct sockaddr_in *v4 = (struct sockaddr_in *)&storage;
-    v4->sin_family = AF_INET;
-    v4->sin_addr.s_addr = from->host;
-    v4->sin_port = htons(from->port);
-    net_addr_from_sockaddr(addr, &storage);
-}
-
 static void link_take(struct enet_link *link, enum link_state state)
 {
     struct enet_port *port = link->port;
@@ -178,12 +151,11 @@ static void link_take(struct enet_link *link, enum link_state state)
         .impl = &link_impl,
         .transport = port->endpoint->base.transport->scheme,
     };
-    addr_from_enet(&link->base.remote, &link->peer->address);
+    net_enet_host_remote(port->host, link->peer, &link->base.remote);
     link->base.confidential = net_addr_is_loopback(&link->base.remote);
     link->state = state;
     link->urgent = true;
     link->failure = 0;
-    link->acked_ms = port->host->serviceTime;
     port->open_links++;
     port->urgent_links++;
     port->endpoint->base.link_count++;
@@ -201,7 +173,7 @@ static void link_let_go(struct enet_link *link)
     port->open_links--;
     port->urgent_links -= link->urgent;
     port->failed_links -= link->failure != 0;
-    port->unsent = true;
+    net_enet_host_wants_flush(port->host);
     port_set_pace(port);
 }
 
@@ -289,11 +261,11 @@ static void enet_link_send(struct net_link *base, struct net_payload *payload,
         enet_packet_destroy(packet);
     }
     if (!queued && reliable) {
-        bool too_big = payload->size > link->port->host->maximumPacketSize;
+        bool too_big = payload->size > LIMIT_MESSAGE_BYTES;
         link_fail(link, too_big ? NET_CLOSE_TOO_BIG : NET_CLOSE_INTERNAL);
         return;
     }
-    link->port->unsent = true;
+    net_enet_host_wants_flush(link->port->host);
 }
 
 static const struct net_link_impl link_impl = {
@@ -314,26 +286,17 @@ static void peer_configure(ENetPeer *peer)
                                  ENET_PEER_PACKET_THROTTLE_SCALE, 0);
 }
 
-// Where the link's datagrams leave from; a dial's socket has a port only now.
-static void link_find_local(struct enet_link *link)
-{
-    ENetAddress local = link->port->host->address;
-    enet_socket_get_address(link->port->host->socket, &local);
-    addr_from_enet(&link->base.local, &local);
-}
-
 static void on_connect(struct enet_link *link)
 {
     bool dialled = link->state == LINK_CONNECTING;
     if (dialled) {
         link->state = LINK_OPEN;
-        link->acked_ms = link->port->host->serviceTime;
     } else {
         link_take(link, LINK_OPEN);
     }
-    link_find_local(link);
+    net_enet_socket_local(link->port->host->socket, &link->base.local);
     peer_configure(link->peer);
-    link->port->unsent = true;
+    net_enet_host_wants_flush(link->port->host);
     if (dialled) {
         if (link->base.handler->opened) {
             link->base.handler->opened(link->base.user, &link->base);
@@ -354,14 +317,14 @@ static uint16_t goodbye_code(const struct enet_link *link, enet_uint32 data)
     if (data >= NET_CLOSE_NORMAL && data <= 4999 && data != NET_CLOSE_LOST) {
         return (uint16_t)data;
     }
-    bool silent = link->port->host->serviceTime - link->acked_ms > SILENCE_MS;
-    bool lost = link->state == LINK_CONNECTING || (data == 0 && silent);
-    return lost ? NET_CLOSE_LOST : NET_CLOSE_NORMAL;
+    bool left = net_enet_host_left(link->port->host, link->peer);
+    return left && link->state != LINK_CONNECTING ? NET_CLOSE_NORMAL : NET_CLOSE_LOST;
 }
 
-static void on_event(const ENetEvent *event)
+static void on_event(void *user, const ENetEvent *event)
 {
-    struct enet_link *link = event->peer->data;
+    struct enet_port *port = user;
+    struct enet_link *link = &port->links[net_enet_host_index(port->host, event->peer)];
     switch (event->type) {
     case ENET_EVENT_TYPE_CONNECT:
         on_connect(link);
@@ -371,7 +334,6 @@ static void on_event(const ENetEvent *event)
             struct bytes_span message = bytes_of(event->packet->data, event->packet->dataLength);
             net_link_deliver(&link->base, message);
         }
-        secret_wipe(event->packet->data, event->packet->dataLength); // it may have been a token
         enet_packet_destroy(event->packet);
         break;
     case ENET_EVENT_TYPE_DISCONNECT:
@@ -386,100 +348,19 @@ static void on_event(const ENetEvent *event)
 
 // ---- ports
 
-// True when the datagram asks for a new peer: it is addressed to none, and ENet takes only a
-// CONNECT from there, as the first command. (ENet's datagram: u16 peer with flags, u16 time when
-// flagged, u32 checksum when the host uses one, commands of which the first byte tells the kind.)
-static bool is_connect(const ENetHost *host)
+static bool on_admit(void *user, const struct net_addr *remote)
 {
-    if (host->receivedDataLength < sizeof(enet_uint16)) {
-        return false;
-    }
-    uint16_t peer = bytes_get_u16(host->receivedData);
-    size_t command = sizeof(enet_uint16);
-    command += peer & ENET_PROTOCOL_HEADER_FLAG_SENT_TIME ? sizeof(enet_uint16) : 0;
-    command += host->checksum ? sizeof(enet_uint32) : 0;
-    return (peer & ENET_PROTOCOL_MAXIMUM_PEER_ID) == ENET_PROTOCOL_MAXIMUM_PEER_ID &&
-           host->receivedDataLength > command &&
-           (host->receivedData[command] & ENET_PROTOCOL_COMMAND_MASK) ==
-               ENET_PROTOCOL_COMMAND_CONNECT;
-}
-
-// ENet shows every datagram here first; 1 = it shall not see it. Who may not connect gets no
-// answer at all: his address is not proven yet, and silence cannot be turned against a third party.
-// Nobody sends from port 0 but a forger: answering there fails, and ENet gives up a round of
-// sending, to all peers, at the first failure.
-static int ENET_CALLBACK intercept(ENetHost *host, ENetEvent *event)
-{
-    (void)event;
-    const struct enet_link *any = host->peers[0].data;
-    const struct enet_endpoint *endpoint = any->port->endpoint;
-    if (!endpoint->acceptor || !is_connect(host)) {
-        return 0;
-    }
+    const struct enet_endpoint *endpoint = ((struct enet_port *)user)->endpoint;
     const struct net_acceptor *acceptor = endpoint->acceptor;
-    struct net_addr remote;
-    addr_from_enet(&remote, &host->receivedAddress);
-    bool admitted = endpoint->accepting && remote.port != 0 &&
-                    (!acceptor->admit_address || acceptor->admit_address(acceptor->user, &remote));
-    if (!admitted) {
-        (*endpoint->traffic.dropped)++;
-    }
-    return !admitted;
+    return endpoint->accepting &&
+           (!acceptor->admit_address || acceptor->admit_address(acceptor->user, remote));
 }
 
-static void port_count_traffic(struct enet_port *port)
-{
-    struct net_traffic *traffic = &port->endpoint->traffic;
-    ENetHost *host = port->host;
-    *traffic->bytes_in += host->totalReceivedData;
-    *traffic->packets_in += host->totalReceivedPackets;
-    *traffic->bytes_out += host->totalSentData;
-    *traffic->packets_out += host->totalSentPackets;
-    host->totalReceivedData = host->totalReceivedPackets = 0;
-    host->totalSentData = host->totalSentPackets = 0;
-}
-
-static unsigned port_drain_events(struct enet_port *port, unsigned budget)
-{
-    unsigned count = 0;
-    ENetEvent event;
-    while (count < budget && enet_host_check_events(port->host, &event) > 0) {
-        on_event(&event);
-        count++;
-    }
-    return count;
-}
-
-// ENet must get an event to fill: without one it holds a connect back until the next dispatch and
-// refuses the hello that came in the same datagram, which costs half a second of retransmission.
-// It then stops reading at each connect, so it is called until the socket is empty, within bounds.
-static void port_receive(struct enet_port *port)
-{
-    unsigned events = port_drain_events(port, EVENTS_MAX);
-    for (unsigned calls = 0; calls < SERVICE_CALLS_MAX && events < EVENTS_MAX; calls++) {
-        ENetEvent event = {.type = ENET_EVENT_TYPE_NONE};
-        uint32_t before = port->host->totalReceivedPackets;
-        int result = enet_host_service(port->host, &event, 0);
-        bool drained = port->host->totalReceivedPackets - before < SERVICE_BATCH;
-        if (result > 0) {
-            on_event(&event);
-            events += 1 + port_drain_events(port, EVENTS_MAX);
-        }
-        bool stopped_early = result < 0 || event.type == ENET_EVENT_TYPE_CONNECT ||
-                             event.type == ENET_EVENT_TYPE_DISCONNECT;
-        if (drained && !stopped_early) {
-            break;
-        }
-    }
-    if (port->host->totalReceivedPackets > 0) {
-        // Where ENet reads datagrams to: a token of the last ones would stay there.
-        secret_wipe(port->host->packetData[0], sizeof(port->host->packetData[0]));
-    }
-}
+static const struct net_enet_user host_user = {.admit = on_admit, .event = on_event};
 
 static void port_end_failed(struct enet_port *port)
 {
-    for (size_t i = 0; port->failed_links > 0 && i < port->host->peerCount; i++) {
+    for (size_t i = 0; port->failed_links > 0 && i < port->link_max; i++) {
         struct enet_link *link = &port->links[i];
         if (link->state == LINK_OPEN && link->failure) {
             uint16_t code = link->failure;
@@ -490,35 +371,12 @@ static void port_end_failed(struct enet_port *port)
     }
 }
 
-// A CONNECT with a forged source makes ENet answer six times and hold the slot for 31 s.
-static void sweep_half_open(struct enet_port *port, size_t index, uint64_t now_ns)
+static void port_end_overdue(struct enet_port *port, uint64_t now_ns)
 {
-    struct enet_link *link = &port->links[index];
-    ENetPeer *peer = link->peer;
-    if (peer->state != ENET_PEER_STATE_ACKNOWLEDGING_CONNECT) {
-        link->half_open_ns = 0;
-    } else if (link->half_open_ns == 0 || link->half_open_id != peer->connectID) {
-        link->half_open_ns = now_ns;
-        link->half_open_id = peer->connectID;
-    } else if (now_ns - link->half_open_ns >= HALF_OPEN_NS) {
-        link->half_open_ns = 0;
-        enet_peer_reset(peer);
-        (*port->endpoint->traffic.dropped)++;
-    }
-}
-
-static void port_sweep(struct enet_port *port, uint64_t now_ns)
-{
-    for (size_t i = 0; i < port->host->peerCount; i++) {
+    for (size_t i = 0; i < port->link_max; i++) {
         struct enet_link *link = &port->links[i];
-        sweep_half_open(port, i, now_ns);
-        if (link->state == LINK_FREE) {
-            continue;
-        }
-        if (link->peer->lastReceiveTime != 0) {
-            link->acked_ms = link->peer->lastReceiveTime;
-        }
-        if (link->state != LINK_OPEN && now_ns >= link->deadline_ns) {
+        bool waits = link->state == LINK_CONNECTING || link->state == LINK_CLOSING;
+        if (waits && now_ns >= link->deadline_ns) {
             enet_peer_reset(link->peer);
             link_lost(link, NET_CLOSE_LOST);
         }
@@ -527,17 +385,11 @@ static void port_sweep(struct enet_port *port, uint64_t now_ns)
 
 static void port_service(struct enet_port *port, uint64_t now_ns)
 {
-    if (port->serviced_ns == now_ns) {
-        return;
-    }
-    port->serviced_ns = now_ns;
-    port_receive(port);
+    bool swept = net_enet_host_service(port->host, now_ns);
     port_end_failed(port);
-    if (now_ns - port->swept_ns >= SWEEP_NS) {
-        port->swept_ns = now_ns;
-        port_sweep(port, now_ns);
+    if (swept) {
+        port_end_overdue(port, now_ns);
     }
-    port_count_traffic(port);
 }
 
 static void port_ready(void *context, unsigned ready)
@@ -547,53 +399,51 @@ static void port_ready(void *context, unsigned ready)
     port_service(port, loop_now_ns(port_loop(port)));
 }
 
-static void port_flush(struct enet_port *port)
-{
-    port->unsent = false;
-    enet_host_flush(port->host);
-    port_count_traffic(port);
-}
-
-// `bind` NULL: any address and port. NULL with errno set.
-static struct enet_port *port_create(struct enet_endpoint *endpoint, const ENetAddress *bind,
-                                     size_t peers)
+// For a listener `bind`, for a dial `remote`. NULL with errno set.
+static struct enet_port *port_create(struct enet_endpoint *endpoint, const struct net_addr *bind,
+                                     const struct net_addr *remote, size_t peers)
 {
     struct enet_port *port = calloc(1, sizeof(*port));
     if (!port) {
         return NULL;
     }
+    const struct net_enet_setup setup = {
+        .bind = bind,
+        .remote = remote,
+        .peers = peers,
+        .channels = CHANNELS,
+        .waiting_bytes = bind ? WAITING_BYTES : DIAL_WAITING_BYTES,
+        .authentic = endpoint->base.transport->confidential,
+        .calls = &host_user,
+        .user = port,
+        .traffic = &endpoint->traffic,
+        .drops = &endpoint->drops,
+    };
     port->endpoint = endpoint;
+    port->link_max = peers;
     port->links = calloc(peers, sizeof(*port->links));
-    if (!port->links) {
-        goto free_port;
-    }
-    port->host = enet_host_create(bind, peers, CHANNELS, 0, 0);
+    port->host = port->links ? net_enet_host_create(&setup) : NULL;
     if (!port->host) {
-        goto free_links;
+        goto fail;
     }
     for (size_t i = 0; i < peers; i++) {
         port->links[i].port = port;
-        port->links[i].peer = &port->host->peers[i];
-        port->host->peers[i].data = &port->links[i];
+        port->links[i].peer = &port->host->enet->peers[i];
     }
-    (void)fcntl(port->host->socket, F_SETFD, FD_CLOEXEC); // ENet itself does not ask for it
-    port->host->intercept = intercept;
-    port->host->maximumPacketSize = LIMIT_MESSAGE_BYTES;
-    port->host->maximumWaitingData = bind ? WAITING_BYTES : DIAL_WAITING_BYTES;
-    if (!loop_fd_add(endpoint->hub->loop, &port->watch, port->host->socket, LOOP_READ, LOOP_URGENT,
-                     port_ready, port)) {
-        goto destroy_host;
+    if (!loop_fd_add(endpoint->hub->loop, &port->watch, net_enet_socket_fd(port->host->socket),
+                     LOOP_READ, LOOP_URGENT, port_ready, port)) {
+        goto fail;
     }
     port->next = endpoint->ports;
     endpoint->ports = port;
     return port;
 
-destroy_host:
-    enet_host_destroy(port->host);
-free_links:
+fail:;
+    int reason = errno;
+    net_enet_host_destroy(port->host);
     free(port->links);
-free_port:
     free(port);
+    errno = reason;
     return NULL;
 }
 
@@ -601,13 +451,12 @@ free_port:
 static void port_destroy(struct enet_port *port)
 {
     loop_fd_remove(port_loop(port), &port->watch);
-    for (size_t i = 0; i < port->host->peerCount; i++) {
+    for (size_t i = 0; i < port->link_max; i++) {
         if (port->links[i].state == LINK_OPEN) {
             enet_peer_disconnect(port->links[i].peer, NET_CLOSE_GOING_AWAY);
         }
     }
-    port_flush(port);
-    enet_host_destroy(port->host);
+    net_enet_host_destroy(port->host);
     free(port->links);
     free(port);
 }
@@ -625,7 +474,7 @@ static void endpoint_pump(struct net_endpoint *base, uint64_t now_ns)
     struct enet_endpoint *endpoint = endpoint_of(base);
     for (struct enet_port **at = &endpoint->ports; *at;) {
         struct enet_port *port = *at;
-        if (endpoint->acceptor || now_ns - port->serviced_ns >= DIAL_SERVICE_NS) {
+        if (endpoint->acceptor || now_ns - port->host->serviced_ns >= DIAL_SERVICE_NS) {
             port_service(port, now_ns);
         }
         if (!endpoint->acceptor && port->links[0].state == LINK_FREE) {
@@ -646,9 +495,7 @@ static void endpoint_flush(struct net_endpoint *base, uint64_t now_ns)
 {
     (void)now_ns;
     for (struct enet_port *port = endpoint_of(base)->ports; port; port = port->next) {
-        if (port->unsent) {
-            port_flush(port);
-        }
+        net_enet_host_flush(port->host);
     }
 }
 
@@ -679,8 +526,11 @@ static struct enet_endpoint *endpoint_create(struct net_hub *hub, const struct n
                                              const struct net_acceptor *acceptor,
                                              struct error *error)
 {
-    struct enet_endpoint *endpoint = NULL;
-    if (enet_initialize() < 0 || !(endpoint = calloc(1, sizeof(*endpoint)))) {
+    if (!net_enet_platform_start(error)) {
+        return NULL;
+    }
+    struct enet_endpoint *endpoint = calloc(1, sizeof(*endpoint));
+    if (!endpoint) {
         error_set(error, "%s: no memory", self->scheme);
         return NULL;
     }
@@ -690,26 +540,23 @@ static struct enet_endpoint *endpoint_create(struct net_hub *hub, const struct n
     endpoint->acceptor = acceptor;
     endpoint->accepting = acceptor != NULL;
     net_traffic_init(&endpoint->traffic, hub->counters, self->scheme);
+    net_udp_drops_init(&endpoint->drops, hub->counters, endpoint->traffic.dropped);
     return endpoint;
 }
 
-static bool resolve(const struct net_transport *self, const struct url *url, ENetAddress *address,
-                    struct error *error)
+// The first address of the name, IPv4 before IPv6.
+static bool resolve(const struct url *url, struct net_addr *address, struct error *error)
 {
     struct net_addr found[16];
     unsigned count = net_addr_resolve(url->host, url->port, found, BASE_COUNT(found), error);
-    for (unsigned i = 0; i < count; i++) {
-        if (net_addr_is_v4(&found[i])) {
-            memcpy(&address->host, found[i].ip + 12, sizeof(address->host));
-            address->port = url->port;
-            return true;
-        }
+    unsigned first = 0;
+    while (first < count && !net_addr_is_v4(&found[first])) {
+        first++;
     }
     if (count > 0) {
-        error_set(error, "%s://%s: %s speaks IPv4 only; use tcp, tls, ws or wss for IPv6",
-                  self->scheme, url->host, self->scheme);
+        *address = found[first < count ? first : 0];
     }
-    return false;
+    return count > 0;
 }
 
 // Every seat, and a spare quarter for those who are still to be verified or are about to leave.
@@ -725,25 +572,25 @@ struct net_endpoint *net_enet_listen(struct net_hub *hub, const struct net_trans
                                      const struct url *url, const struct net_acceptor *acceptor,
                                      struct error *error)
 {
-    ENetAddress address;
-    if (!resolve(self, url, &address, error)) {
+    struct net_addr address;
+    if (!resolve(url, &address, error)) {
         return NULL;
     }
     struct enet_endpoint *endpoint = endpoint_create(hub, self, acceptor, error);
     if (!endpoint) {
         return NULL;
     }
-    struct enet_port *port = port_create(endpoint, &address, peers_for(hub->config));
+    struct enet_port *port = port_create(endpoint, &address, NULL, peers_for(hub->config));
     if (!port) {
         error_set(error, "%s://%s:%u: cannot listen: %s", self->scheme, url->host, url->port,
                   strerror(errno));
         free(endpoint);
         return NULL;
     }
-    enet_socket_set_option(port->host->socket, ENET_SOCKOPT_RCVBUF, SOCKET_BYTES);
-    enet_socket_set_option(port->host->socket, ENET_SOCKOPT_SNDBUF, SOCKET_BYTES);
+    struct net_addr local;
+    net_enet_socket_local(port->host->socket, &local);
     struct url bound = *url;
-    bound.port = port->host->address.port;
+    bound.port = local.port;
     url_format(&bound, endpoint->base.url);
     net_hub_add(hub, &endpoint->base);
     return &endpoint->base;
@@ -764,8 +611,8 @@ struct net_link *net_enet_dial(struct net_hub *hub, const struct net_transport *
                                const struct url *url, const struct net_link_handler *handler,
                                void *user, struct error *error)
 {
-    ENetAddress address;
-    if (!resolve(self, url, &address, error)) {
+    struct net_addr address;
+    if (!resolve(url, &address, error)) {
         return NULL;
     }
     struct enet_endpoint *dialer = find_dialer(hub, self);
@@ -776,9 +623,8 @@ struct net_link *net_enet_dial(struct net_hub *hub, const struct net_transport *
         }
         net_hub_add(hub, &dialer->base);
     }
-    struct enet_port *port = port_create(dialer, NULL, 1);
-    ENetPeer *peer = port ? enet_host_connect(port->host, &address, CHANNELS, 0) : NULL;
-    if (!peer) {
+    struct enet_port *port = port_create(dialer, NULL, &address, 1);
+    if (!port || !net_enet_host_connect(port->host)) {
         // A port without a link goes with the next pump.
         error_set(error, "%s://%s:%u: cannot connect: %s", self->scheme, url->host, url->port,
                   strerror(errno));
@@ -786,7 +632,7 @@ struct net_link *net_enet_dial(struct net_hub *hub, const struct net_transport *
     }
     link_take(&port->links[0], LINK_CONNECTING);
     port->links[0].deadline_ns = loop_now_ns(hub->loop) + HANDSHAKE_NS;
-    port->unsent = true;
+    net_enet_host_wants_flush(port->host);
     net_link_attach(&port->links[0].base, handler, user);
     return &port->links[0].base;
 }

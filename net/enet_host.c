@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: MIT
+// An ENet host with what it lacks.
+//
+// A goodbye. ENet's disconnect command is believed whoever sends it: ten bytes with a forged source
+// end a player's connection, and nothing in them is hard to guess. But whoever really leaves says
+// nothing else afterwards, and whoever is still there does, at the latest with ENet's ping after
+// half a second. So a goodbye is held back, and handed to ENet when a second of silence has
+// followed; a forger would have to silence the player for that long.
+
+#include "net/enet_host.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/secret.h"
+#include "net/enet_memory.h"
+#include "net/enet_platform.h"
+
+#define HALF_OPEN_NS      (2 * CLOCK_NS_PER_S)
+#define GOODBYE_NS        (1 * CLOCK_NS_PER_S)
+#define SWEEP_NS          (100 * CLOCK_NS_PER_MS)
+#define AHEAD_MAX         256  // commands of one client that may be on the way
+#define DIAL_AHEAD_MAX    4096 // of a server that we trust with more
+#define SERVICE_CALLS_MAX 64
+#define SERVICE_BATCH     256 // datagrams that ENet takes in one service call at most
+#define EVENTS_MAX        8192
+#define SPARE_BYTES       (4 << 20) // of memory for a host beside what each peer may have waiting
+
+static bool listens(const struct net_enet_host *host)
+{
+    return host->setup.bind != NULL;
+}
+
+// ---- what comes in
+
+// Who may not connect gets no answer at all: his address is not proven yet, and silence cannot be
+// turned against a third party.
+static enum net_enet_filter_verdict filter(void *user, const struct net_addr *from,
+                                           uint8_t *datagram, size_t *size, size_t room)
+{
+    struct net_enet_host *host = user;
+    struct net_enet_guard_head head;
+    (void)room;
+    if (!net_enet_guard_head(bytes_of(datagram, *size), &head)) {
+        net_udp_drops_count(host->setup.drops, NET_UDP_HEADER);
+        return NET_ENET_FILTER_DROP;
+    }
+    if (head.peer != NET_ENET_NOBODY) {
+        return NET_ENET_FILTER_KNOWN;
+    }
+    enum net_udp_drop reason = net_enet_guard_connect(&host->rules, datagram, *size);
+    if (reason == NET_UDP_KEPT && !host->setup.calls->admit(host->setup.user, from)) {
+        reason = NET_UDP_NOT_ADMITTED;
+    }
+    if (reason != NET_UDP_KEPT) {
+        net_udp_drops_count(host->setup.drops, reason);
+        return NET_ENET_FILTER_DROP;
+    }
+    return NET_ENET_FILTER_TAKE;
+}
+
+// ENet looks for a free peer among the first peerCount ones.
+static void make_room(struct net_enet_host *host)
+{
+    ENetHost *enet = host->enet;
+    for (size_t i = 0; i < enet->peerCount; i++) {
+        if (enet->peers[i].state == ENET_PEER_STATE_DISCONNECTED) {
+            return;
+        }
+    }
+    if (enet->peerCount < host->peers_max) {
+        enet->peerCount++;
+    }
+}
+
+// As ENet looks it up.
+static ENetPeer *sender(ENetHost *enet, const struct net_enet_guard_head *head)
+{
+    if (head->peer >= enet->peerCount) {
+        return NULL;
+    }
+    ENetPeer *peer = &enet->peers[head->peer];
+    bool there =
+        peer->state != ENET_PEER_STATE_DISCONNECTED && peer->state != ENET_PEER_STATE_ZOMBIE;
+    bool same = peer->address.host == enet->receivedAddress.host &&
+                peer->address.port == enet->receivedAddress.port;
+    bool dialling = peer->outgoingPeerID == ENET_PROTOCOL_MAXIMUM_PEER_ID;
+    return there && same && (dialling || head->session == peer->incomingSessionID) ? peer : NULL;
+}
+
+static unsigned count_up_to(const ENetList *list, unsigned max)
+{
+    unsigned count = 0;
+    for (const ENetListNode *node = list->sentinel.next; node != &list->sentinel && count < max;
+         node = node->next) {
+        count++;
+    }
+    return count;
+}
+
+static void look_at(const ENetPeer *peer, struct net_enet_guard_peer *seen)
+{
+    *seen = (struct net_enet_guard_peer){.mtu = peer->mtu};
+    seen->channels = (uint8_t)peer->channelCount;
+    unsigned waiting = 0;
+    for (unsigned i = 0; i < seen->channels; i++) {
+        const ENetChannel *channel = &peer->channels[i];
+        seen->taken_reliable[i] = channel->incomingReliableSequenceNumber;
+        waiting += count_up_to(&channel->incomingReliableCommands, NET_ENET_WAITING_MAX);
+        waiting += count_up_to(&channel->incomingUnreliableCommands, NET_ENET_WAITING_MAX);
+    }
+    seen->waiting_full = waiting >= NET_ENET_WAITING_MAX;
+}
+
+// Whether a goodbye is to be held back for now; `at` is where it is behind the datagram's header.
+static bool hold_goodbye(struct net_enet_host *host, const ENetPeer *peer, size_t header, size_t at)
+{
+    struct net_enet_peer *known = &host->peers[net_enet_host_index(host, peer)];
+    bool plain = listens(host) && !host->setup.authentic;
+    if (plain && peer->state == ENET_PEER_STATE_ACKNOWLEDGING_CONNECT) {
+        return true; // if it is true, the reaper sees to it
+    }
+    bool believed = known->goodbye_ns && host->now_ns - known->goodbye_ns >= GOODBYE_NS;
+    if (!plain || believed || peer->state != ENET_PEER_STATE_CONNECTED) {
+        known->left = true;
+        return false;
+    }
+    if (!known->goodbye_ns) {
+        known->goodbye_ns = host->now_ns;
+        known->goodbye_size = (uint8_t)(header + NET_ENET_GOODBYE_BYTES);
+        memcpy(known->goodbye, host->enet->receivedData, header);
+        memcpy(known->goodbye + header, host->enet->receivedData + at, NET_ENET_GOODBYE_BYTES);
+    }
+    return true;
+}
+
+// ENet shows every datagram here first; 1 = it shall not see it.
+static int ENET_CALLBACK intercept(ENetHost *enet, ENetEvent *event)
+{
+    (void)event;
+    struct net_enet_host *host = ((struct net_enet_peer *)enet->peers[0].data)->host;
+    struct net_enet_guard_head head;
+    struct bytes_span datagram = bytes_of(enet->receivedData, enet->receivedDataLength);
+    enum net_udp_drop reason = NET_UDP_HEADER;
+    if (net_enet_guard_head(datagram, &head)) {
+        if (head.peer == NET_ENET_NOBODY && listens(host)) {
+            make_room(host);
+            return 0; // the filter has seen to it
+        }
+        ENetPeer *peer = sender(enet, &head);
+        reason = NET_UDP_STRANGER;
+        if (peer) {
+            struct net_enet_guard_peer seen;
+            size_t goodbye = 0;
+            look_at(peer, &seen);
+            reason = net_enet_guard_check(&host->rules, &seen, enet->receivedData, datagram.size,
+                                          &goodbye);
+            if (reason == NET_UDP_KEPT) {
+                if (goodbye > 0) {
+                    return hold_goodbye(host, peer, head.size, goodbye);
+                }
+                host->peers[head.peer].goodbye_ns = 0;
+                return 0;
+            }
+        }
+    }
+    net_udp_drops_count(host->setup.drops, reason);
+    return 1;
+}
+
+// ---- service
+
+static void count_traffic(struct net_enet_host *host)
+{
+    struct net_traffic *traffic = host->setup.traffic;
+    ENetHost *enet = host->enet;
+    *traffic->bytes_in += enet->totalReceivedData;
+    *traffic->packets_in += enet->totalReceivedPackets;
+    *traffic->bytes_out += enet->totalSentData;
+    *traffic->packets_out += enet->totalSentPackets;
+    enet->totalReceivedData = enet->totalReceivedPackets = 0;
+    enet->totalSentData = enet->totalSentPackets = 0;
+}
+
+static void on_event(struct net_enet_host *host, const ENetEvent *event)
+{
+    if (event->type == ENET_EVENT_TYPE_CONNECT) {
+        struct net_enet_peer *known = &host->peers[net_enet_host_index(host, event->peer)];
+        *known = (struct net_enet_peer){.host = host};
+    }
+    host->setup.calls->event(host->setup.user, event);
+}
+
+static unsigned drain_events(struct net_enet_host *host, unsigned budget)
+{
+    unsigned count = 0;
+    ENetEvent event;
+    while (count < budget && enet_host_check_events(host->enet, &event) > 0) {
+        on_event(host, &event);
+        count++;
+    }
+    return count;
+}
+
+// ENet must get an event to fill: without one it holds a connect back until the next dispatch and
+// refuses the hello that came in the same datagram, which costs half a second of retransmission.
+// It then stops reading at each connect, so it is called until the socket is empty, within bounds.
+static void receive(struct net_enet_host *host)
+{
+    unsigned events = drain_events(host, EVENTS_MAX);
+    for (unsigned calls = 0; calls < SERVICE_CALLS_MAX && events < EVENTS_MAX; calls++) {
+        ENetEvent event = {.type = ENET_EVENT_TYPE_NONE};
+        uint32_t before = host->enet->totalReceivedPackets;
+        int result = enet_host_service(host->enet, &event, 0);
+        bool drained = host->enet->totalReceivedPackets - before < SERVICE_BATCH;
+        if (result > 0) {
+            on_event(host, &event);
+            events += 1 + drain_events(host, EVENTS_MAX);
+        }
+        bool stopped_early =
+            event.type == ENET_EVENT_TYPE_CONNECT || event.type == ENET_EVENT_TYPE_DISCONNECT;
+        if (drained && !stopped_early) {
+            break;
+        }
+    }
+    if (host->enet->totalReceivedPackets > 0) {
+        // Where ENet has datagrams put: a token of the last ones would stay there.
+        secret_wipe(host->enet->packetData[0], sizeof(host->enet->packetData[0]));
+    }
+}
+
+// A CONNECT with a forged source makes ENet answer six times and hold the slot for 31 s.
+static void sweep_half_open(struct net_enet_host *host, ENetPeer *peer, struct net_enet_peer *known)
+{
+    if (peer->state != ENET_PEER_STATE_ACKNOWLEDGING_CONNECT) {
+        known->half_open_ns = 0;
+    } else if (known->half_open_ns == 0 || known->half_open_id != peer->connectID) {
+        known->half_open_ns = host->now_ns;
+        known->half_open_id = peer->connectID;
+    } else if (host->now_ns - known->half_open_ns >= HALF_OPEN_NS) {
+        known->half_open_ns = 0;
+        enet_peer_reset(peer);
+        net_udp_drops_count(host->setup.drops, NET_UDP_HALF_OPEN);
+    }
+}
+
+// ENet gets it now as if it had just come, so that it acknowledges it and reports the code. The
+// silence still counts: only another datagram would have ended it.
+static void sweep_goodbye(struct net_enet_host *host, const ENetPeer *peer,
+                          const struct net_enet_peer *known)
+{
+    if (known->goodbye_ns && host->now_ns - known->goodbye_ns >= GOODBYE_NS &&
+        peer->state == ENET_PEER_STATE_CONNECTED) {
+        // When too many leave at once, the rest waits for the next sweep.
+        struct net_enet_name from = {.host = peer->address.host, .port = peer->address.port};
+        (void)!net_enet_socket_put_back(host->socket, &from,
+                                        bytes_of(known->goodbye, known->goodbye_size));
+    }
+}
+
+// ENet 1.3.17 forgets to give back the account of unreliable messages that it drops, and takes
+// nothing more from a peer whose account is full.
+static void reconcile_waiting(ENetPeer *peer)
+{
+    bool waiting = count_up_to(&peer->dispatchedCommands, 1) > 0;
+    for (size_t i = 0; i < peer->channelCount && !waiting; i++) {
+        waiting = count_up_to(&peer->channels[i].incomingReliableCommands, 1) > 0 ||
+                  count_up_to(&peer->channels[i].incomingUnreliableCommands, 1) > 0;
+    }
+    if (!waiting) {
+        peer->totalWaitingData = 0;
+    }
+}
+
+static void sweep(struct net_enet_host *host)
+{
+    size_t used = 1;
+    for (size_t i = 0; i < host->enet->peerCount; i++) {
+        ENetPeer *peer = &host->enet->peers[i];
+        sweep_half_open(host, peer, &host->peers[i]);
+        sweep_goodbye(host, peer, &host->peers[i]);
+        if (peer->state != ENET_PEER_STATE_DISCONNECTED) {
+            reconcile_waiting(peer);
+            used = i + 1;
+        }
+    }
+    host->enet->peerCount = used;
+}
+
+bool net_enet_host_service(struct net_enet_host *host, uint64_t now_ns)
+{
+    if (host->serviced_ns == now_ns) {
+        return false;
+    }
+    host->serviced_ns = host->now_ns = now_ns;
+    net_enet_socket_begin(host->socket, now_ns);
+    receive(host);
+    bool due = now_ns - host->swept_ns >= SWEEP_NS;
+    if (due) {
+        host->swept_ns = now_ns;
+        sweep(host);
+    }
+    count_traffic(host);
+    return due;
+}
+
+void net_enet_host_flush(struct net_enet_host *host)
+{
+    if (host->unsent) {
+        host->unsent = false;
+        enet_host_flush(host->enet);
+        count_traffic(host);
+    }
+    // Also what ENet said while it was serviced. What the kernel does not take waits for the next
+    // turn.
+    net_enet_socket_flush(host->socket);
+}
+
+// ---- lifetime
+
+static bool open_socket(struct net_enet_host *host)
+{
+    const struct net_enet_setup *setup = &host->setup;
+    host->filter = (struct net_enet_filter){.receive = filter, .user = host};
+    host->socket = setup->bind ? net_enet_socket_listen(setup->bind, &host->filter, setup->drops)
+                               : net_enet_socket_dial(setup->remote, setup->drops);
+    if (host->socket && !net_enet_platform_attach(host->enet, host->socket)) {
+        net_enet_socket_destroy(host->socket);
+        host->socket = NULL;
+    }
+    return host->socket != NULL;
+}
+
+struct net_enet_host *net_enet_host_create(const struct net_enet_setup *setup)
+{
+    struct net_enet_host *host = calloc(1, sizeof(*host));
+    if (!host) {
+        return NULL;
+    }
+    host->setup = *setup;
+    host->peers_max = setup->peers;
+    host->granted_bytes = SPARE_BYTES + setup->peers * (sizeof(ENetPeer) + setup->waiting_bytes);
+    net_enet_memory_grant(host->granted_bytes);
+    host->rules = (struct net_enet_guard_rules){
+        .message_max = LIMIT_MESSAGE_BYTES,
+        .mtu_max = NET_ENET_MTU,
+        .ahead_max = setup->bind ? AHEAD_MAX : DIAL_AHEAD_MAX,
+        .listens = setup->bind != NULL,
+    };
+    host->peers = calloc(setup->peers, sizeof(*host->peers));
+    host->enet = host->peers ? enet_host_create(NULL, setup->peers, setup->channels, 0, 0) : NULL;
+    if (!host->enet || !open_socket(host)) {
+        int reason = errno;
+        net_enet_host_destroy(host);
+        errno = reason;
+        return NULL;
+    }
+    for (size_t i = 0; i < setup->peers; i++) {
+        host->peers[i].host = host;
+        host->enet->peers[i].data = &host->peers[i];
+        host->enet->peers[i].mtu = NET_ENET_MTU;
+    }
+    host->enet->intercept = intercept;
+    host->enet->mtu = NET_ENET_MTU;
+    host->enet->maximumPacketSize = LIMIT_MESSAGE_BYTES;
+    host->enet->maximumWaitingData = setup->waiting_bytes;
+    host->enet->peerCount = 1;
+    return host;
+}
+
+void net_enet_host_destroy(struct net_enet_host *host)
+{
+    if (!host) {
+        return;
+    }
+    if (host->enet) {
+        if (host->socket) {
+            enet_host_flush(host->enet);
+            net_enet_socket_flush(host->socket);
+            count_traffic(host);
+        }
+        host->enet->peerCount = host->peers_max;
+        enet_host_destroy(host->enet);
+    }
+    net_enet_memory_withdraw(host->granted_bytes);
+    free(host->peers);
+    free(host);
+}
+
+// ---- peers
+
+ENetPeer *net_enet_host_connect(struct net_enet_host *host)
+{
+    struct net_enet_name to = net_enet_socket_peer(host->socket);
+    ENetAddress address = {.host = to.host, .port = to.port};
+    return enet_host_connect(host->enet, &address, host->setup.channels, 0);
+}
+
+void net_enet_host_remote(struct net_enet_host *host, const ENetPeer *peer, struct net_addr *addr)
+{
+    struct net_enet_name name = {.host = peer->address.host, .port = peer->address.port};
+    net_enet_socket_real(host->socket, &name, addr);
+}
+
+bool net_enet_host_left(const struct net_enet_host *host, const ENetPeer *peer)
+{
+    return host->peers[net_enet_host_index(host, peer)].left;
+}

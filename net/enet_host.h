@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+// An ENet host that can face strangers: its socket, its guard, and the sweeping up after both.
+//
+// Stands between transport_enet, which owns links, and libenet. Drops what the guard objects to,
+// throws out peers that connect and then say nothing, believes a goodbye only when silence follows
+// it, and keeps ENet's walks as short as there are peers. Declines to know what messages mean.
+
+#ifndef NET_ENET_HOST_H
+#define NET_ENET_HOST_H
+
+#include <enet/enet.h>
+
+#include "net/enet_guard.h"
+#include "net/enet_socket.h"
+#include "net/transport.h"
+
+struct net_enet_user {
+    // A stranger asks to connect: may he? Not asked of a dial.
+    bool (*admit)(void *user, const struct net_addr *remote);
+    // As from enet_host_service(); never NONE. A received packet is the user's to destroy.
+    void (*event)(void *user, const ENetEvent *event);
+};
+
+struct net_enet_setup {
+    const struct net_addr *bind;   // to listen; or
+    const struct net_addr *remote; // to dial
+    size_t peers;
+    size_t channels;
+    size_t waiting_bytes; // received and not yet taken, per peer
+    bool authentic;       // nobody can forge datagrams on the way, so a goodbye is one
+    const struct net_enet_user *calls;
+    void *user;
+    struct net_traffic *traffic; // borrowed, as are the drops
+    struct net_udp_drops *drops;
+};
+
+// What is known of an ENet peer beside what ENet knows; at the same index.
+struct net_enet_peer {
+    struct net_enet_host *host;
+    uint64_t half_open_ns; // since when it is half open, and which attempt that is
+    uint32_t half_open_id;
+    bool left;                                   // the goodbye was handed to ENet
+    uint64_t goodbye_ns;                         // when one came, and nothing since; 0 = none
+    uint8_t goodbye[4 + NET_ENET_GOODBYE_BYTES]; // a datagram with nothing else
+    uint8_t goodbye_size;
+};
+
+struct net_enet_host {
+    ENetHost *enet; // peerCount is as large as it has to be at present, at most `peers_max`
+    struct net_enet_socket *socket;
+    struct net_enet_setup setup;
+    struct net_enet_filter filter;
+    struct net_enet_guard_rules rules;
+    size_t peers_max;
+    size_t granted_bytes;
+    struct net_enet_peer *peers;
+    uint64_t now_ns; // of the present service
+    uint64_t serviced_ns, swept_ns;
+    bool unsent;
+};
+
+// NULL with errno set.
+struct net_enet_host *net_enet_host_create(const struct net_enet_setup *setup);
+// Sends what is queued first. No user function is called.
+void net_enet_host_destroy(struct net_enet_host *host);
+
+// Reads what has come and lets ENet's timers run; once per `now_ns`. True when it has swept, too,
+// which it does ten times a second.
+bool net_enet_host_service(struct net_enet_host *host, uint64_t now_ns);
+// Sends what was queued since the last time, if anything was.
+void net_enet_host_flush(struct net_enet_host *host);
+// Something was queued for a peer.
+static inline void net_enet_host_wants_flush(struct net_enet_host *host)
+{
+    host->unsent = true;
+}
+
+// To the address that a dial was made for. NULL without memory.
+ENetPeer *net_enet_host_connect(struct net_enet_host *host);
+void net_enet_host_remote(struct net_enet_host *host, const ENetPeer *peer, struct net_addr *addr);
+// True when a peer that is gone now had said goodbye, false when it was lost.
+bool net_enet_host_left(const struct net_enet_host *host, const ENetPeer *peer);
+
+static inline size_t net_enet_host_index(const struct net_enet_host *host, const ENetPeer *peer)
+{
+    return (size_t)(peer - host->enet->peers);
+}
+
+#endif
