@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The seam between the layers of a stream: TCP = frame; TLS = frame over tls; WS = ws over
-// upgrade; WSS = ws over upgrade over tls.
+// upgrade; WSS = ws over upgrade over tls; each over proxy where a listener has ?proxy=1.
 //
 // Bytes that the socket read are pushed up, bytes to send are pushed down into the socket's queue,
 // all through memory: no layer does I/O, blocks, or knows more than its two neighbours. The two

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "config/secret.h"
+#include "net/layer_proxy.h"
 #include "net/layer_socket.h"
 #include "net/tls_store.h"
 
@@ -373,7 +374,8 @@ static void read_stream(struct net_stream *stream)
 static bool may_read(struct net_stream *stream)
 {
     struct net_stream_endpoint *endpoint = stream->endpoint;
-    if (stream->state != STREAM_RISING || !endpoint->stack->has_tls || stream->layers[0]->is_up) {
+    if (stream->state != STREAM_RISING || !endpoint->stack->has_tls ||
+        stream->layers[endpoint->has_proxy]->is_up) {
         return true;
     }
     uint64_t now_ns = loop_now_ns(loop_of(stream));
@@ -545,21 +547,29 @@ static const struct net_link_impl link_with_text_impl = {
 
 // ---- making streams
 
+static bool push_layer(struct net_stream *stream, struct net_layer *layer)
+{
+    if (!layer) {
+        return false;
+    }
+    net_layer_join(stream->layer_count ? protocol_of(stream) : &stream->socket.base, layer);
+    stream->layers[stream->layer_count++] = layer;
+    return true;
+}
+
 static bool build_stack(struct net_stream *stream)
 {
     const struct net_stream_stack *stack = stream->endpoint->stack;
-    struct net_layer *below = &stream->socket.base;
+    if (stream->endpoint->has_proxy && !push_layer(stream, net_layer_proxy_create(&stream->env))) {
+        return false;
+    }
     for (unsigned i = 0; stack->layers[i]; i++) {
-        struct net_layer *layer = stack->layers[i](&stream->env);
-        if (!layer) {
+        if (!push_layer(stream, stack->layers[i](&stream->env))) {
             return false;
         }
-        stream->layers[stream->layer_count++] = layer;
-        net_layer_join(below, layer);
-        below = layer;
     }
     net_layer_init(&stream->top, &top_impl, &stream->env);
-    net_layer_join(below, &stream->top);
+    net_layer_join(protocol_of(stream), &stream->top);
     return true;
 }
 

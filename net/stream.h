@@ -13,7 +13,7 @@
 #include "net/layer.h"
 #include "net/transport.h"
 
-#define NET_STREAM_LAYERS_MAX 3
+#define NET_STREAM_LAYERS_MAX 4
 // Read from one stream in one turn at most.
 #define NET_STREAM_READ_BYTES 65536
 // What one turn may spend on TLS handshakes at one endpoint, in reads: an ECDSA handshake takes
@@ -45,6 +45,7 @@ struct net_stream_endpoint {
     struct net_traffic traffic;
     struct net_stream *streams;
     struct net_stream *dirty; // have something to flush
+    bool has_proxy;           // peers begin with a header of the PROXY protocol
     unsigned rising;          // accepted, and not up yet
     uint64_t handshakes_turn_ns;
     unsigned handshakes_left;

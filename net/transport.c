@@ -58,7 +58,9 @@ struct unknown_key {
 static void note_unknown_key(void *context, const char *key)
 {
     struct unknown_key *unknown = context;
-    if (!unknown->transport->needs_certificate || strcmp(key, "cert") != 0) {
+    bool is_known = (unknown->transport->needs_certificate && strcmp(key, "cert") == 0) ||
+                    (unknown->transport->takes_proxy && strcmp(key, "proxy") == 0);
+    if (!is_known) {
         snprintf(unknown->name, sizeof(unknown->name), "%s", key);
     }
 }
@@ -79,7 +81,14 @@ const struct net_transport *net_transport_of_listener(const char *url_text, stru
     url_query_keys(url, note_unknown_key, &unknown);
     if (unknown.name[0]) {
         error_set(error, "%s: a listener has no ?%s=%s", url_text, unknown.name,
-                  transport->needs_certificate ? "; there is ?cert=NAME" : "");
+                  transport->needs_certificate ? "; there is ?cert=NAME and ?proxy=1"
+                  : transport->takes_proxy     ? "; there is ?proxy=1"
+                                               : "");
+        return NULL;
+    }
+    char value[URL_QUERY_BYTES];
+    if (url_query(url, "proxy", value, sizeof(value)) && strcmp(value, "1") != 0) {
+        error_set(error, "%s: there is nothing but ?proxy=1", url_text);
         return NULL;
     }
     return transport;

@@ -32,6 +32,7 @@ struct net_transport {
     uint16_t default_port;
     bool confidential; // encrypted on the wire
     bool needs_certificate;
+    bool takes_proxy; // ?proxy=1: each peer begins with a header of the PROXY protocol
     // NULL with one line in *error when the address cannot be listened on.
     struct net_endpoint *(*listen)(struct net_hub *hub, const struct net_transport *self,
                                    const struct url *url, const struct net_acceptor *acceptor,

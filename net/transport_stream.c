@@ -258,6 +258,7 @@ static bool bind_endpoint(struct net_stream_endpoint *endpoint, const struct url
 {
     struct net_addr addr;
     char url_text[URL_TEXT_BYTES];
+    char value[URL_QUERY_BYTES];
     url_format(url, url_text);
     if (endpoint->stack->has_tls && !endpoint->hub->tls) {
         return error_set(error,
@@ -279,6 +280,7 @@ static bool bind_endpoint(struct net_stream_endpoint *endpoint, const struct url
         return explain_bind(url_text, problem, error);
     }
     endpoint->url = *url;
+    endpoint->has_proxy = url_query(url, "proxy", value, sizeof(value));
     endpoint->url.port = bound_port(fd);
     url_format(&endpoint->url, endpoint->base.url);
     endpoint->tls = endpoint->stack->has_tls

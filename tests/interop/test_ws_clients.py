@@ -10,6 +10,7 @@ import http.client
 import os
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import unittest
@@ -230,6 +231,53 @@ class Addresses(TestCase):
         server = self.serve("--ip-header=X-Real-IP", "--trusted-proxies=10.0.0.0/8", listen=("ws",))
         self.assertTrue(self.play(server, "7.7.7.7", "Anna").startswith("127.0.0.1:"))
         self.assertIn("--trusted-proxies", server.wait_event("ip_header_ignored")["why"])
+
+
+class ProxyProtocol(TestCase):
+    V1 = b"PROXY TCP4 192.0.2.1 192.0.2.2 65520 443\r\n"
+    V2 = (b"\r\n\r\n\0\r\nQUIT\n\x21\x21\0\x24" + socket.inet_pton(socket.AF_INET6, "2001:db8::1") +
+          socket.inet_pton(socket.AF_INET6, "2001:db8::2") + b"\0\7\0\x08")
+
+    def connect(self, server, scheme, header):
+        host, port = server.url(scheme).split("//")[1].split("?")[0].split(":")
+        peer = socket.create_connection((host, int(port)), 30)
+        self.addCleanup(peer.close)
+        peer.sendall(header)
+        if scheme == "tls":
+            peer = trust_anybody().wrap_socket(peer)
+            self.addCleanup(peer.close)
+        return peer
+
+    def test_streams_of_every_kind_have_the_address_that_the_proxy_says(self):
+        listen = [f"--listen={scheme}://127.0.0.1:0?proxy=1" for scheme in ("tcp", "tls", "ws", "wss")]
+        server = self.serve(*listen, listen=())
+        for index, (scheme, header, remote) in enumerate((("tcp", self.V1, "192.0.2.1:65520"),
+                                                          ("tcp", self.V2, "[2001:db8::1]:7"),
+                                                          ("tls", self.V2, "[2001:db8::1]:7"),
+                                                          ("tls", self.V1, "192.0.2.1:65520"))):
+            hello = pack([HELLO, 1, server.token(f"P{index}").encode(), "", "interop"])
+            self.connect(server, scheme, header).sendall(struct.pack(">I", len(hello)) + hello)
+            self.assertEqual(server.wait_event("player_admitted", player=f"P{index}")["remote"], remote)
+
+        async def play(scheme, name):
+            peer = self.connect(server, scheme, self.V1)
+            options = {"ssl": trust_anybody(), "server_hostname": "localhost"} if scheme == "wss" else {}
+            async with websockets.connect(f"{scheme}://localhost/websocket", sock=peer, **options) as link:
+                await link.send(pack([HELLO, 1, server.token(name).encode(), "", "interop"]))
+                self.assertEqual(unpack(await link.recv())[0], WELCOME)
+        for scheme in ("ws", "wss"):
+            asyncio.run(asyncio.wait_for(play(scheme, scheme), 30))
+            self.assertEqual(server.wait_event("player_admitted", player=scheme)["remote"], "192.0.2.1:65520")
+
+    def test_without_the_header_or_from_a_stranger_there_is_no_connection(self):
+        for flags in ((), ("--trusted-proxies=10.0.0.0/8",)):
+            server = self.serve(*flags, "--listen=tcp://127.0.0.1:0?proxy=1", listen=())
+            peer = self.connect(server, "tcp", self.V1 if flags else b"GET / HTTP/1.1\r\n")
+            try:
+                self.assertEqual(peer.recv(100), b"")
+            except ConnectionResetError:
+                pass
+            server.wait_event("proxy_header_refused")
 
 
 class Tls(TestCase):

@@ -233,6 +233,18 @@ static void urls_that_cannot_be_meant_are_refused(void **state)
     assert_non_null(strstr(error.text, "a listener has no ?cert="));
     assert_false(net_hub_listen(&hub, "wss://127.0.0.1:0?cert=b&a=b", &acceptor, &error));
     assert_non_null(strstr(error.text, "a listener has no ?a=; there is ?cert=NAME"));
+    static const char *const queries[] = {
+        "tcp://127.0.0.1:0?proxy=0",
+        "tls://127.0.0.1:0?proxy",
+        "ws://127.0.0.1:0?proxy=1&a",
+        "wss://127.0.0.1:0?cert=x&proxy=11",
+    };
+    for (size_t i = 0; i < BASE_COUNT(queries); i++) {
+        assert_false(net_hub_listen(&hub, queries[i], &acceptor, &error));
+        assert_non_null(strstr(error.text, "?proxy=1"));
+    }
+    assert_false(net_hub_listen(&hub, "udp://127.0.0.1:0?proxy=1", &acceptor, &error));
+    assert_non_null(strstr(error.text, "a listener has no ?proxy="));
     assert_false(net_hub_listen(&hub, "tcp://192.0.2.1:0", &acceptor, &error));
     assert_non_null(strstr(error.text, "0.0.0.0"));
     assert_null(net_hub_dial(&hub, "tcp://127.0.0.1:1/x", &handler, NULL, &error));
