@@ -324,8 +324,10 @@ static enum auth_delivery delivery_of(struct unisave *unisave,
     if (told->kind == AUTH_UNISAVE_RETURNED) {
         return AUTH_DELIVERED;
     }
-    if (told->kind == AUTH_UNISAVE_THREW &&
-        (told->for_good || ++unisave->story.throws >= AUTH_UNISAVE_THROWS_MAX)) {
+    // A mismatch either never lets the method run, or always lets it run.
+    if (told->kind == AUTH_UNISAVE_MISMATCH ||
+        (told->kind == AUTH_UNISAVE_THREW &&
+         (told->for_good || ++unisave->story.throws >= AUTH_UNISAVE_THROWS_MAX))) {
         return AUTH_REFUSED;
     }
     unisave->story.never_ran = !told->may_have_run;

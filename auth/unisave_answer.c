@@ -16,9 +16,9 @@
 static const char *const kind_names[AUTH_UNISAVE_KINDS] = {
     [AUTH_UNISAVE_RETURNED] = "returned",   [AUTH_UNISAVE_THREW] = "threw",
     [AUTH_UNISAVE_TIMED_OUT] = "timed_out", [AUTH_UNISAVE_NO_METHOD] = "no_method",
-    [AUTH_UNISAVE_NO_BUILD] = "no_build",   [AUTH_UNISAVE_BUSY] = "busy",
-    [AUTH_UNISAVE_REJECTED] = "rejected",   [AUTH_UNISAVE_FAILED] = "failed",
-    [AUTH_UNISAVE_MALFORMED] = "malformed",
+    [AUTH_UNISAVE_MISMATCH] = "mismatch",   [AUTH_UNISAVE_NO_BUILD] = "no_build",
+    [AUTH_UNISAVE_BUSY] = "busy",           [AUTH_UNISAVE_REJECTED] = "rejected",
+    [AUTH_UNISAVE_FAILED] = "failed",       [AUTH_UNISAVE_MALFORMED] = "malformed",
 };
 
 const char *auth_unisave_kind_name(enum auth_unisave_kind kind)
@@ -33,8 +33,11 @@ const char *auth_unisave_kind_mend(enum auth_unisave_kind kind)
         [AUTH_UNISAVE_RETURNED] = "the method must return bool; see --unisave-auth-method",
         [AUTH_UNISAVE_THREW] = "the backend's own log in the web console says why",
         [AUTH_UNISAVE_NO_METHOD] =
-            "upload a backend that has this facet and public method with these parameters, or mend "
-            "the names in --unisave-...-facet and -method, or --unisave-backend-hash",
+            "upload a backend that has this facet and public method, or mend the names in "
+            "--unisave-...-facet and -method, or --unisave-backend-hash",
+        [AUTH_UNISAVE_MISMATCH] =
+            "the method's parameters must be a FusionConnectionToken, or for results those of "
+            "--unisave-result-arguments",
         [AUTH_UNISAVE_NO_BUILD] =
             "register a build in the web console (Builds, Register build manually) with the GUID "
             "of --unisave-build-guid",
@@ -113,6 +116,8 @@ static void read_exception(const json_t *exception, struct auth_unisave_answer *
         answer->may_have_run = false;
     } else if (strcmp(name, "Unisave.Exceptions.BackendExecutionTimeoutException") == 0) {
         answer->kind = AUTH_UNISAVE_TIMED_OUT;
+    } else if (strcmp(name, "Unisave.Serialization.UnisaveSerializationException") == 0) {
+        answer->kind = AUTH_UNISAVE_MISMATCH;
     } else {
         answer->for_good = is_for_good(name, exception);
     }

@@ -15,6 +15,7 @@ enum auth_unisave_kind {
     AUTH_UNISAVE_THREW,     // the method threw, or what calls it did
     AUTH_UNISAVE_TIMED_OUT, // the backend stopped the method
     AUTH_UNISAVE_NO_METHOD, // no such facet, or no such method in it
+    AUTH_UNISAVE_MISMATCH,  // what it takes or returns does not fit: before or after it ran
     AUTH_UNISAVE_NO_BUILD,  // "Build hasn't been registered"
     AUTH_UNISAVE_BUSY,      // 429 and 503: come again
     AUTH_UNISAVE_REJECTED,  // other 4xx: the gateway does not take the request

@@ -187,11 +187,12 @@ def time_text(milliseconds):
 
 
 def print_standings(result, players):
-    print(f"  {'place':>5}  {'player':<10} {'over':<5} time")
+    width = max(len(row["player_id"]) for row in result["standings"])
+    print(f"  {'place':>5}  {'player':<{width}} {'over':<5} time")
     for row in result["standings"]:
         reached = time_text(row["time_ms"]) if row["dnf"] is None else f"DNF ({row['dnf']})"
         name = row["player_id"]
-        print(f"  {row['place']:>5}  {name:<10} {players.get(name, '?'):<5} {reached}")
+        print(f"  {row['place']:>5}  {name:<{width}} {players.get(name, '?'):<5} {reached}")
 
 
 def check(summary, result):
@@ -238,7 +239,8 @@ def demo(processes, folder, backend, summary):
     for row in result["standings"]:
         if row["dnf"] is None:
             summary["players"][players[row["player_id"]]] += 1
-    print(f"standings of race {result['race_id']} on track {result['track']}")
+    where = f" on track {result['track']}" if "track" in result else ""
+    print(f"standings of race {result['race_id']}{where}")
     print_standings(result, players)
     print("the backend stored")
     print(f"  winner {result['winner']}, {len(result['standings'])} standings, "

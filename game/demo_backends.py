@@ -17,6 +17,8 @@ import sys
 import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
+import unisave_gateway  # noqa: E402
 
 
 class Embedded:
@@ -84,4 +86,48 @@ class Hooks:
         return (f"curl -d '{player}' {self.control_url}players", f"curl {self.control_url}results")
 
 
-BACKENDS = {"embedded": Embedded, "http": Hooks}
+class Unisave:
+    """A stand-in for Unisave's request gateway, with the facets of its guide behind it."""
+
+    environment = unisave_gateway.ENVIRONMENT
+    arguments = "server_token player_id place time_ms race_id"
+
+    def __init__(self, processes, folder):
+        self.folder = os.path.join(folder, "unisave")
+        os.mkdir(self.folder)
+        script = os.path.join(ROOT, "tests", "support", "unisave_gateway.py")
+        process = processes.start([sys.executable, script, self.folder, "--arguments", self.arguments], stdout=-1)
+        self.url = process.stdout.readline().decode().strip()
+        self.settings = [*unisave_gateway.FLAGS, f"--backend-url={self.url}", "--unisave-result-placings=all",
+                         f"--unisave-result-arguments={self.arguments}",
+                         "--unisave-id-prefix="]  # else the forged token would be denied unasked
+        print(f"the backend is a Unisave gateway at {self.url}")
+
+    def token(self, server, player_id):
+        return unisave_gateway.register(self.folder, [f"e_PlayerEntity/{player_id}"])[0]
+
+    def results(self, server):
+        paid = [json.loads(line) for line in unisave_gateway.lines_of(self.folder, "paid.jsonl")]
+        if not paid or json.loads(server.ask("outbox", "list", "json"))["pending"] > 0:
+            return {"results_stored": 0, "races": []}
+        standings = sorted(({**row, "dnf": None if row["place"] else "did not finish"} for row in paid),
+                           key=lambda row: row["place"] or len(paid))
+        deliveries = max(paid.count(row) for row in paid)
+        return {"results_stored": len({row["race_id"] for row in paid}), "races": [
+            {"race_id": paid[0]["race_id"], "winner": standings[0]["player_id"], "deliveries": deliveries,
+             "standings": standings}]}
+
+    def tell(self, server):
+        calls = [json.loads(line)["what"] for line in unisave_gateway.lines_of(self.folder, "calls.jsonl")]
+        return [f"after {calls.count('validate')} IsFusionConnectionTokenValid and {calls.count('result')} "
+                "PlayerWonRace, one for each player"]
+
+    def complaints(self):
+        return unisave_gateway.lines_of(self.folder, "complaints.txt")
+
+    def hints(self, program):
+        return (f"add \"e_PlayerEntity/NAME\": \"SECRET\" to {self.folder}/players.json",
+                f"cat {self.folder}/paid.jsonl")
+
+
+BACKENDS = {"embedded": Embedded, "http": Hooks, "unisave": Unisave}

@@ -397,6 +397,20 @@ class Unisave(TestCase):
         self.assertEqual(server.wait_event("unisave_answer")["exception"], "System.NullReferenceException")
         self.stop_cleanly(server)
 
+    def test_wrong_arguments_are_dead_letters_until_they_are_mended(self):
+        gateway = self.gateway("--arguments", EVERYBODY)
+        flags = ("--unisave-result-placings=all", *SHORT)
+        server = self.serve_with(gateway, *flags, "--unisave-result-arguments=server_token player_id place")
+        self.race(server, gateway)
+        self.until(lambda: self.states(server), ["dead", "dead"])
+        self.assertEqual(server.wait_event("unisave_answer")["what"], "mismatch")
+        self.stop_cleanly(server)
+        again = self.serve_with(gateway, *flags, f"--unisave-result-arguments={EVERYBODY}", folder=server.folder)
+        again.command("outbox", "retry", "all")
+        self.until(lambda: self.states(again), ["delivered", "delivered"])
+        self.assertEqual(len(gateway.paid), 2)
+        self.stop_cleanly(again)
+
     def test_a_method_that_throws_now_and_then_gets_its_results(self):
         gateway = self.gateway("--arguments", EVERYBODY)
         server = self.serve_with(gateway, *SHORT, *ALL)

@@ -15,7 +15,7 @@ can read and write it:
   coins.json      {"<player id>": coins}
   paid.jsonl      every payment, in order
 
-Run as a program it prints its URL and serves until its standard input ends. Gateway runs it so.
+Run as a program it prints its URL and serves until it is ended. Gateway runs it for tests.
 """
 
 import argparse
@@ -84,11 +84,6 @@ class Backend:
         except FileNotFoundError:
             return default
 
-    def write(self, name, value):
-        with open(self.path(name + ".part"), "w", encoding="utf-8") as file:
-            json.dump(value, file)
-        os.rename(self.path(name + ".part"), self.path(name))
-
     def append(self, name, line):
         with open(self.path(name), "a", encoding="utf-8") as file:
             file.write(line + "\n")
@@ -109,7 +104,7 @@ class Backend:
                     entry["times"] = entry.get("times", 1) - 1
                     if entry["times"] == 0:
                         del script[index]
-                    self.write("script.json", script)
+                    replace_json(self.path("script.json"), script)
                     return entry
         return {}
 
@@ -141,19 +136,12 @@ class Backend:
         self.find(given["player_id"])
         with self.lock:
             payment = {key: value for key, value in given.items() if key != "server_token"}
-            if self.dedupe and json.dumps(payment) in self.paid():
+            if self.dedupe and json.dumps(payment) in lines_of(self.folder, "paid.jsonl"):
                 return
             coins = self.read("coins.json", {})
             coins[given["player_id"]] = coins.get(given["player_id"], 0) + COINS
-            self.write("coins.json", coins)
+            replace_json(self.path("coins.json"), coins)
             self.append("paid.jsonl", json.dumps(payment))
-
-    def paid(self):
-        try:
-            with open(self.path("paid.jsonl"), encoding="utf-8") as file:
-                return file.read().splitlines()
-        except FileNotFoundError:
-            return []
 
     def run(self, facet, method, arguments):
         """What the framework's kernel does: find the method, check the arguments, call it."""
@@ -163,7 +151,7 @@ class Backend:
             raise Thrown("Unisave.Facets.MethodSearchException", f"Method '{method}' was not found.")
         wanted = [dict] if method == VALIDATE[1] else [ARGUMENT_TYPES[name] for name in self.arguments]
         if [type(argument) for argument in arguments] != wanted:
-            raise Thrown("Unisave.Facets.MethodSearchException", "Wrong arguments")
+            raise Thrown("Unisave.Serialization.UnisaveSerializationException", "Wrong arguments")
         return self.validate(arguments[0]) if method == VALIDATE[1] else self.result(arguments)
 
 
@@ -318,7 +306,40 @@ def serve(arguments):
         listener.socket = context.wrap_socket(listener.socket, server_side=True, do_handshake_on_connect=False)
     print(f"{'https' if arguments.cert else 'http'}://127.0.0.1:{listener.server_address[1]}/", flush=True)
     threading.Thread(target=listener.serve_forever, daemon=True).start()
-    sys.stdin.buffer.read()
+    if arguments.watch_stdin:
+        sys.stdin.buffer.read()
+    else:
+        threading.Event().wait()
+
+
+# ---- the other side: who sets the stage
+
+def replace_json(path, value):
+    with open(path + ".new", "w", encoding="utf-8") as file:
+        json.dump(value, file)
+    os.rename(path + ".new", path)
+
+
+def register(folder, player_ids):
+    """Makes the players valid; their connection tokens as the framework's serializer writes them."""
+    path = os.path.join(folder, "players.json")
+    players = {}
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            players = json.load(file)
+    for player_id in player_ids:
+        players[player_id] = base64.b64encode(secrets.token_bytes(32)).decode()
+    replace_json(path, players)
+    return [json.dumps({"unisavePlayerId": player_id, "fusionPlayerToken": players[player_id]},
+                       separators=(",", ":")).replace("/", "\\/") for player_id in player_ids]
+
+
+def lines_of(folder, name):
+    try:
+        with open(os.path.join(folder, name), encoding="utf-8") as file:
+            return file.read().splitlines()
+    except FileNotFoundError:
+        return []
 
 
 # ---- for tests: the gateway as a process
@@ -346,7 +367,7 @@ class Gateway:
             make_certificates(self.folder)
         self.process = subprocess.Popen(
             [sys.executable, os.path.abspath(__file__), self.folder, "--cert", self.path("gateway.pem"), "--key",
-             self.path("gateway.key"), *flags], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+             self.path("gateway.key"), "--watch-stdin", *flags], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.url = self.process.stdout.readline().strip()
         self.ca = self.path("ca.pem")
 
@@ -363,47 +384,26 @@ class Gateway:
         ours = (*FLAGS, f"--backend-url={self.url}", f"--backend-ca={self.ca}")
         return [flag for flag in ours if flag.split("=")[0] not in said] + list(others)
 
-    def _write(self, name, value):
-        with open(self.path(name + ".new"), "w", encoding="utf-8") as file:
-            json.dump(value, file)
-        os.rename(self.path(name + ".new"), self.path(name))
-
-    def _lines(self, name):
-        try:
-            with open(self.path(name), encoding="utf-8") as file:
-                return file.read().splitlines()
-        except FileNotFoundError:
-            return []
-
     def register(self, *player_ids):
-        """Makes the players valid; their connection tokens as the framework's serializer writes them."""
-        players = {}
-        if os.path.exists(self.path("players.json")):
-            with open(self.path("players.json"), encoding="utf-8") as file:
-                players = json.load(file)
-        for player_id in player_ids:
-            players[player_id] = base64.b64encode(secrets.token_bytes(32)).decode()
-        self._write("players.json", players)
-        return [json.dumps({"unisavePlayerId": player_id, "fusionPlayerToken": players[player_id]},
-                           separators=(",", ":")).replace("/", "\\/") for player_id in player_ids]
+        return register(self.folder, player_ids)
 
     def script(self, *entries):
         for entry in entries:
             if isinstance(entry.get("raw"), bytes):
                 entry["raw"] = base64.b64encode(entry["raw"]).decode()
-        self._write("script.json", entries)
+        replace_json(self.path("script.json"), entries)
 
     def calls(self, what=None):
-        calls = [json.loads(line) for line in self._lines("calls.jsonl")]
+        calls = [json.loads(line) for line in lines_of(self.folder, "calls.jsonl")]
         return [call for call in calls if what in (None, call["what"])]
 
     @property
     def paid(self):
-        return [json.loads(line) for line in self._lines("paid.jsonl")]
+        return [json.loads(line) for line in lines_of(self.folder, "paid.jsonl")]
 
     @property
     def complaints(self):
-        return self._lines("complaints.txt")
+        return lines_of(self.folder, "complaints.txt")
 
     def stop(self):
         if self.process.poll() is None:
@@ -418,6 +418,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="stand-in for Unisave's request gateway")
     parser.add_argument("folder")
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--watch-stdin", action="store_true", help="end when standard input does")
     parser.add_argument("--cert")
     parser.add_argument("--key")
     parser.add_argument("--arguments", default="server_token player_id", help="parameters of the result method")

@@ -375,6 +375,7 @@ static void nothing_but_true_is_a_yes(void **state)
         {"200 OK", "true", AUTH_ERROR},
         {"200 OK", THROWN("System.NullReferenceException"), AUTH_NO},
         {"200 OK", THROWN("System.Exception"), AUTH_NO},
+        {"200 OK", THROWN("Unisave.Serialization.UnisaveSerializationException"), AUTH_ERROR},
         {"200 OK", THROWN("Unisave.Facets.FacetSearchException"), AUTH_ERROR},
         {"200 OK", THROWN("Unisave.Facets.MethodSearchException"), AUTH_ERROR},
         {"200 OK", THROWN("Unisave.Exceptions.BackendExecutionTimeoutException"), AUTH_ERROR},
@@ -484,6 +485,8 @@ static void what_will_be_no_better_next_time_is_refused_at_once(void **state)
 {
     struct fixture *fixture = *state;
     reply("200 OK", THROWN("System.NullReferenceException"), false);
+    assert_int_equal(report(fixture, "race-1", 1), AUTH_REFUSED);
+    reply("200 OK", THROWN("Unisave.Serialization.UnisaveSerializationException"), false);
     assert_int_equal(report(fixture, "race-1", 1), AUTH_REFUSED);
 }
 

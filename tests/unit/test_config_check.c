@@ -115,6 +115,30 @@ static void the_http_backend_needs_a_url_that_does_not_give_the_token_away(void 
     assert_bad("--backend-key: useless without --backend-cert");
 }
 
+static void the_unisave_backend_needs_its_game_and_always_the_server_token(void **state)
+{
+    (void)state;
+    set("backend", "unisave");
+    set("unisave-game-token", "game");
+    set("unisave-backend-hash", "hash");
+    assert_bad("--unisave-build-guid: the unisave backend needs it");
+    set("unisave-build-guid", "guid");
+    assert_good(); // no backend-url: unisave.cloud
+    set("unisave-result-method", "");
+    assert_bad("--unisave-result-method: the unisave backend needs it");
+    set("unisave-result-method", "PlayerWonRace");
+    set("backend-url", "http://unisave.example/");
+    assert_bad("--backend-url=http://unisave.example/: would send the server token where anybody "
+               "on the way can read it; use https://, or say --allow-plaintext-backend");
+    set("backend-url", "");
+    secret_destroy(config->fusion_server_token);
+    config->fusion_server_token = NULL;
+    set("dev", "true");
+    assert_bad("the server token is missing: the unisave backend needs the one that its facets "
+               "compare with, also with --dev; set FUSION_SERVER_TOKEN or "
+               "FUSION_SERVER_TOKEN_FILE");
+}
+
 static void dev_needs_none(void **state)
 {
     (void)state;
@@ -331,6 +355,7 @@ int main(void)
         WITH_CONFIG(the_defaults_need_a_token),
         WITH_CONFIG(dev_needs_none),
         WITH_CONFIG(the_http_backend_needs_a_url_that_does_not_give_the_token_away),
+        WITH_CONFIG(the_unisave_backend_needs_its_game_and_always_the_server_token),
         WITH_CONFIG(dev_refuses_to_serve_other_machines),
         WITH_CONFIG(keys_and_certificates_come_in_pairs),
         WITH_CONFIG(a_store_is_one_folder),
