@@ -65,6 +65,21 @@ class Crash(unittest.TestCase):
         self.assertGreater(deaths, TRACKS * LIVES // 2)
         self.assertGreater(told, TRACKS)
 
+    def test_a_backend_behind_http_that_fails_while_the_server_dies(self):
+        """It answers 500, hangs up, or takes a result and never says so; then the server is killed, again and again."""
+        track = self.track(http=True)
+        dice = random.Random(SEED)
+        for life in range(6):
+            track.hooks.control("script", {"results": [
+                {"status": 500, "times": 2}, {"close": True}, {"process": True, "close": True},
+                {"process": True, "wait": 1}, {"process": True, "status": 503}]})
+            track.faults.plan(dice.choice(DEADLY), dice.randint(10, 60), seed=life)
+            track.live(self.more(track, 3))
+        verdict = self.verdict(track)
+        print(f"\n{track.deaths} deaths; {verdict.told} results told, {verdict.stored} stored once each, "
+              f"{verdict.deliveries} deliveries")
+        self.assertGreater(verdict.deliveries, verdict.stored)  # it did come more than once
+
     def while_racing(self, action, kinds=ALL, seconds=2.5):
         """The disk fails for some time and then works again; the server lives on."""
         track = self.track()

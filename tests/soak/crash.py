@@ -3,6 +3,8 @@
 """Results against every way to die: killed or unpowered at each single call that writes to the disk, at 500
 random ones, and at random moments; nothing that players were told may be missing, doubled or out of order.
 
+Half of the lives have the embedded backend, half one behind HTTP.
+
     tests/soak/crash.py [LIVES [SEED]]     the binaries are in $PADDOCK_BUILD
 """
 
@@ -63,7 +65,7 @@ def live(track, action, at, seed):
 
 def run(lives, seed):
     dice = random.Random(seed)
-    track = Track(rooms=2)
+    track = Track(rooms=2, http=seed % 2 == 1)
     try:
         for action, at in lives:
             live(track, action, at, dice.getrandbits(31))

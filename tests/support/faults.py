@@ -14,11 +14,13 @@ import selectors
 import shutil
 import struct
 import subprocess
+import sys
 import tempfile
 import threading
 import time
+import urllib.request
 
-from paddock import BUILD, PADDOCK, PATIENCE, PHASE, RESULT, WELCOME, Closed, Player, Server
+from paddock import BUILD, ENVIRONMENT, PADDOCK, PATIENCE, PHASE, RESULT, Closed, Player, Server
 
 SHIM = os.path.join(BUILD, "tests", "fault_shim.so")
 
@@ -72,6 +74,33 @@ class Faults:
         self.set(at=0, kinds=ALL)
 
 
+class Hooks:
+    """A backend behind HTTP, hook_service.py, in a process of its own."""
+
+    TOKEN = "server-token-of-the-crash-test"
+
+    def __init__(self, folder, players):
+        path = os.path.join(folder, "hook-players.json")
+        with open(path, "w") as file:
+            json.dump({player: {"token": f"token-of-{player}"} for player in players}, file)
+        self.process = subprocess.Popen(
+            [sys.executable, os.path.join(os.path.dirname(__file__), "hook_service.py"), "--players", path],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+            env={**ENVIRONMENT, "FUSION_SERVER_TOKEN": self.TOKEN})
+        self.url = json.loads(self.process.stdout.readline())["url"]
+
+    def control(self, what, data=None):
+        request = urllib.request.Request(self.url.replace("/hooks", "/control/" + what),
+                                         None if data is None else json.dumps(data).encode())
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+            return json.loads(answer.read())
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
 class Room:
     """Two players in one session who stand still and write down what they are told."""
 
@@ -90,25 +119,37 @@ class Room:
 class Track:
     """One data folder. What players heard: races that began, and results told as final, in order."""
 
-    def __init__(self, rooms=1, flags=()):
+    def __init__(self, rooms=1, http=False):
         self.folder = tempfile.mkdtemp(prefix="paddock-crash-")
         self.faults = Faults(self.folder)
-        self.flags = (*QUICK, *flags)
+        self.flags = QUICK
+        self.environment = self.faults.environment
+        self.hooks = None
         self.begun = {}  # race id: room
-        self.told = {}   # room: race ids in order
         self.rooms = [f"room-{index}" for index in range(rooms)]
         self.lives = 0
         self.deaths = 0
-        self.tokens = {}
-        server = Server(*self.flags, folder=self.folder)
-        for room in self.rooms:
-            self.told[room] = []
-            self.tokens[room] = [server.token(f"{room}-{index}") for index in (1, 2)]
-        server.signal()
-        server.wait()
-        server.stop()
+        self.told = {room: [] for room in self.rooms}
+        self.tokens = self._meet_http() if http else self._meet_embedded()
+
+    def players_of(self, room):
+        return [f"{room}-{index}" for index in (1, 2)]
+
+    def _meet_embedded(self):
+        return {room: [subprocess.run([PADDOCK, "token", player, f"--data-dir={self.folder}"], capture_output=True,
+                                      text=True, check=True, env=ENVIRONMENT).stdout.strip()
+                       for player in self.players_of(room)] for room in self.rooms}
+
+    def _meet_http(self):
+        self.hooks = Hooks(self.folder, [player for room in self.rooms for player in self.players_of(room)])
+        self.flags = (*QUICK, "--backend=http", f"--backend-url={self.hooks.url}", "--report-ms=300")
+        self.environment = {**self.environment, "FUSION_SERVER_TOKEN": Hooks.TOKEN}
+        return {room: [json.dumps({"unisavePlayerId": player, "fusionPlayerToken": f"token-of-{player}"})
+                       for player in self.players_of(room)] for room in self.rooms}
 
     def close(self):
+        if self.hooks:
+            self.hooks.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _hear(self, room, message):
@@ -158,7 +199,7 @@ class Track:
     def live(self, until, *, during=None):
         """One life: races until it dies or `until(track)`. True when it died of its fault."""
         self.lives += 1
-        server = Server(*self.flags, folder=self.folder, env=self.faults.environment, wait=False)
+        server = Server(*self.flags, folder=self.folder, env=self.environment, wait=False)
         try:
             try:
                 server.wait_event("ready")
@@ -203,7 +244,7 @@ class Track:
     def finish(self):
         """A last life without faults delivers what is left. Then what was told must have arrived."""
         self.faults.clear()
-        server = Server(*self.flags, folder=self.folder)
+        server = Server(*self.flags, folder=self.folder, env=self.environment)
         try:
             end = time.monotonic() + PATIENCE
             while server.status()["outbox"]["pending"] > 0:
@@ -211,7 +252,7 @@ class Track:
                     raise TimeoutError(server.status()["outbox"])
                 time.sleep(0.02)
             outbox = server.status()["outbox"]
-            stored = server.results()["races"]
+            stored = (self.hooks.control("results") if self.hooks else server.results())["races"]
             exported = server.command("outbox", "export", "-").splitlines()
             keys = [json.loads(line)["key"] for line in exported]
             server.signal()
@@ -219,7 +260,10 @@ class Track:
                 raise AssertionError(server.errors)
         finally:
             server.stop()
-        return Verdict(self, outbox, stored, keys)
+        verdict = Verdict(self, outbox, stored, keys)
+        if self.hooks:
+            verdict.problems += self.hooks.control("state")["complaints"]
+        return verdict
 
 
 class Verdict:
@@ -245,5 +289,5 @@ class Verdict:
         for race in stored:
             players = sorted(standing["player_id"] for standing in race["standings"])
             room = track.begun.get(race["race_id"])
-            if room and players != [f"{room}-1", f"{room}-2"]:
+            if room and players != track.players_of(room):
                 self.problems.append(f"not the players of {race['race_id']}: {players}")
