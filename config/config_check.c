@@ -161,6 +161,26 @@ static void check_ip_header(const struct config *config, struct error_list *erro
     }
 }
 
+static void check_auth_cookie(const struct config *config, struct error_list *errors)
+{
+    const char *name = config->auth_cookie;
+    if (!is_plain(name, "=;,\"\\()<>@:/[]?{}")) {
+        complain(config, errors, "auth-cookie", name,
+                 "must be the name of a cookie: visible ASCII without separators");
+    }
+    if (name[0] && !config->auth_token_dir[0]) {
+        complain(config, errors, "auth-cookie", name, "needs --auth-token-dir");
+    }
+    // Browsers send cookies along whosever page it is that connects.
+    if (name[0] && config->allow_origins.count == 0) {
+        complain(config, errors, "auth-cookie", name,
+                 "needs --allow-origins, or any page could connect with its visitors' cookies");
+    }
+    if (config->auth_token_dir[0] && !name[0]) {
+        complain(config, errors, "auth-token-dir", NULL, "useless without --auth-cookie");
+    }
+}
+
 static void check_origins(const struct config *config, struct error_list *errors)
 {
     struct error error;
@@ -280,6 +300,7 @@ bool config_check(const struct config *config, struct error_list *errors)
     check_websocket_path(config, errors);
     check_ip_header(config, errors);
     check_origins(config, errors);
+    check_auth_cookie(config, errors);
     check_backend(config, errors);
     check_certificates(config, errors);
     if (!config->dev && !config->fusion_server_token) {

@@ -55,6 +55,8 @@ static const struct answer answers[] = {
                                 "The header with the client's address may be there only once.\n"},
     [NET_HTTP_TOO_MANY] = {429, "Too Many Requests", "Retry-After: 1\r\n" CLOSE_FIELDS,
                            "Your address has too many connections, or makes new ones too fast.\n"},
+    [NET_HTTP_BAD_COOKIE] = {403, "Forbidden", CLOSE_FIELDS,
+                             "The cookie that opens this door is missing or no longer valid.\n"},
     [NET_HTTP_BAD_ORIGIN] = {403, "Forbidden", CLOSE_FIELDS,
                              "Pages of this origin may not connect here (--allow-origins).\n"},
     [NET_HTTP_BAD_SUBPROTOCOL] = {400, "Bad Request", CLOSE_FIELDS,

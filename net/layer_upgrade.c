@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "config/base/log.h"
+#include "net/auth_cookie.h"
 #include "net/http_upgrade.h"
 #include "net/proxy.h"
 
@@ -133,6 +134,18 @@ static enum net_http_answer identify(struct layer_upgrade *upgrade)
     return NET_HTTP_SWITCH;
 }
 
+// Files are looked at last, for requests that are good otherwise.
+static bool has_cookie(const struct layer_upgrade *upgrade)
+{
+    char remote[NET_ADDR_TEXT_BYTES];
+    if (net_auth_cookie_opens(upgrade->base.env->config, upgrade->head)) {
+        return true;
+    }
+    net_addr_format(&upgrade->base.env->remote, remote);
+    log_peer(LOG_INFO, "cookie_refused", LOG_S("remote", remote));
+    return false;
+}
+
 static uint16_t serve(struct layer_upgrade *upgrade)
 {
     struct net_layer *layer = &upgrade->base;
@@ -141,6 +154,9 @@ static uint16_t serve(struct layer_upgrade *upgrade)
     enum net_http_answer answer = identify(upgrade);
     if (answer == NET_HTTP_SWITCH) {
         answer = net_http_upgrade_judge(upgrade->head, &site, &unknown);
+    }
+    if (answer == NET_HTTP_SWITCH && !has_cookie(upgrade)) {
+        answer = NET_HTTP_BAD_COOKIE;
     }
     if (answer == NET_HTTP_BAD_SUBPROTOCOL) {
         log_unknown_subprotocol(upgrade, unknown);

@@ -7,12 +7,14 @@ import asyncio
 import base64
 import hashlib
 import http.client
+import json
 import os
 import socket
 import ssl
 import struct
 import subprocess
 import sys
+import tempfile
 import unittest
 
 import websockets
@@ -278,6 +280,37 @@ class ProxyProtocol(TestCase):
             except ConnectionResetError:
                 pass
             server.wait_event("proxy_header_refused")
+
+
+class Cookies(TestCase):
+    TOKEN = "ABCDEF1234565789"
+
+    def status(self, server, cookie, origin="https://play.example.com"):
+        async def connect():
+            headers = [("Cookie", cookie)] if cookie else []
+            try:
+                async with websockets.connect(server.url("ws") + "/websocket", origin=origin, extra_headers=headers):
+                    return 101
+            except websockets.exceptions.InvalidStatusCode as error:
+                return error.status_code
+        return asyncio.run(asyncio.wait_for(connect(), 30))
+
+    def test_the_door_is_open_while_the_file_is_there(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        path = os.path.join(folder.name, self.TOKEN)
+        open(path, "w").close()
+        server = self.serve("--auth-cookie=AUTH", f"--auth-token-dir={folder.name}",
+                            "--allow-origins=https://play.example.com", listen=("ws",))
+        self.assertEqual(self.status(server, f"a=b; AUTH={self.TOKEN}"), 101)
+        for cookie in (None, "AUTH=", "AUTH=zzz", f"AUTH=../{os.path.basename(folder.name)}/{self.TOKEN}",
+                       "AUTH=../../../../etc/passwd", f"AUTH=..%2f{self.TOKEN}"):
+            self.assertEqual(self.status(server, cookie), 403, cookie)
+        self.assertEqual(self.status(server, f"AUTH={self.TOKEN}", origin="https://evil.org"), 403)
+        os.unlink(path)
+        self.assertEqual(self.status(server, f"AUTH={self.TOKEN}"), 403)
+        server.wait_event("cookie_refused")
+        self.assertNotIn(self.TOKEN, json.dumps(server.events))
 
 
 class Tls(TestCase):

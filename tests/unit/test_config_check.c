@@ -347,6 +347,28 @@ static void the_ip_header_is_a_header_of_a_trusted_proxy(void **state)
     assert_non_null(strstr(errors.lines[0].text, "--trusted-proxies"));
 }
 
+static void a_cookie_needs_a_folder_and_origins(void **state)
+{
+    (void)state;
+    set("auth-cookie", "AUTH");
+    assert_false(config_check(config, &errors));
+    assert_int_equal(errors.count, 2);
+    assert_non_null(strstr(errors.lines[0].text, "--auth-token-dir"));
+    assert_non_null(strstr(errors.lines[1].text, "--allow-origins"));
+    errors.count = 0;
+    set("auth-token-dir", "/var/lib/paddock/tokens");
+    set("allow-origins", "https://play.example.com");
+    assert_good();
+    set("auth-cookie", "A=B");
+    assert_false(config_check(config, &errors));
+    assert_int_equal(errors.count, 1);
+    errors.count = 0;
+    set("auth-cookie", "");
+    assert_false(config_check(config, &errors));
+    assert_int_equal(errors.count, 1);
+    assert_non_null(strstr(errors.lines[0].text, "useless without --auth-cookie"));
+}
+
 #define WITH_CONFIG(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
@@ -367,6 +389,7 @@ int main(void)
         WITH_CONFIG(the_admin_port_is_an_address_or_off),
         WITH_CONFIG(the_websocket_path_is_a_plain_path),
         WITH_CONFIG(the_ip_header_is_a_header_of_a_trusted_proxy),
+        WITH_CONFIG(a_cookie_needs_a_folder_and_origins),
         WITH_CONFIG(every_origin_rule_is_read),
         WITH_CONFIG(the_node_id_can_be_the_last_part_of_a_path),
     };
