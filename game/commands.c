@@ -13,6 +13,7 @@
 #include "auth/outbox_tool.h"
 #include "config/paths.h"
 #include "game/admin.h"
+#include "game/cert.h"
 #include "game/maps.h"
 #include "game/replay.h"
 
@@ -253,6 +254,9 @@ static bool check_backend(const struct config *config, char **words, int count, 
 }
 
 static const struct command commands[] = {
+    {"cert",
+     "status [json] | dev NAME... | ca [NAME] | issue NAME... | client NAME | renew [FILE...]", 1,
+     GAME_CERT_WORDS_MAX, game_cert_command},
     {"check", "", 0, 0, check_backend},
     {"health", "", 0, 0, probe_health},
     {"outbox", "list [json] | retry KEY|all | export FILE|- [STATE]", 1, 3, work_outbox},
@@ -280,9 +284,9 @@ int game_command_run(const struct config *config, int word_count, char **words)
         }
         return 0;
     }
-    fprintf(
-        stderr,
-        "paddock: no command \"%s\"; there are check, health, outbox, replay, results and token\n",
-        words[0]);
+    fprintf(stderr,
+            "paddock: no command \"%s\"; there are cert, check, health, outbox, replay, results "
+            "and token\n",
+            words[0]);
     return 2;
 }

@@ -7,6 +7,8 @@
 
 #include <jansson.h>
 
+#include "game/cert_status.h"
+
 static const char *const phase_names[] = {"lobby", "countdown", "racing", "finished"};
 
 static uint64_t *gauge(struct counters *counters, const char *name, const char *help,
@@ -157,11 +159,14 @@ bool game_status_write(const struct game_status_source *source, struct bytes_buf
     json_t *backend = json_pack("{s:s, s:b}", "name", source->backend, "breaker_open",
                                 auth_verify_breaker_open(source->verify));
     json_t *status = json_pack(
-        "{s:s, s:b, s:i, s:i, s:o, s:o, s:o, s:o, s:o}", "version", PADDOCK_VERSION, "draining",
-        source->draining, "connections", (int)net_conns_count(source->conns), "verifying",
-        (int)game_admission_count(source->admission, GAME_ADMISSION_VERIFYING), "tick",
+        "{s:s, s:b, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "version", PADDOCK_VERSION,
+        "draining", source->draining, "connections", (int)net_conns_count(source->conns),
+        "verifying", (int)game_admission_count(source->admission, GAME_ADMISSION_VERIFYING), "tick",
         describe_tick(source->tick), "backend", backend, "outbox", outbox, "listeners",
-        describe_listeners(source), "sessions", sessions);
+        describe_listeners(source), "certificates",
+        game_cert_status(source->hub->tls, source->hub->config,
+                         clock_wall_ms(loop_clock(source->hub->loop))),
+        "sessions", sessions);
     char *text = status ? json_dumps(status, JSON_COMPACT) : NULL;
     bool ok = text && bytes_buf_append_text(out, text) && bytes_buf_append_text(out, "\n");
     free(text);

@@ -290,6 +290,20 @@ static bool order_chain(struct net_tls_certificate *certificate)
 
 // ---- what is in the leaf
 
+// The names are for logs and JSON as well, and certificates can hold anything.
+static void make_printable(char *text)
+{
+    struct bytes_span left = bytes_of_string(text);
+    while (left.size > 0) {
+        size_t length = bytes_utf8_sequence(left);
+        if (length == 0) {
+            text[strlen(text) - left.size] = '?';
+            length = 1;
+        }
+        left = bytes_of(left.data + length, left.size - length);
+    }
+}
+
 static void read_common_name(gnutls_x509_crt_t leaf, char name[NET_TLS_NAME_BYTES])
 {
     size_t size = NET_TLS_NAME_BYTES;
@@ -330,10 +344,11 @@ static bool read_names(struct net_tls_certificate *certificate)
         certificate->has_alternative_names = true;
         if (status >= 0 &&
             format_name(value, size, type, certificate->names[certificate->name_count])) {
-            certificate->name_count++;
+            make_printable(certificate->names[certificate->name_count++]);
         }
     }
     read_common_name(leaf, certificate->name);
+    make_printable(certificate->name);
     if (!certificate->has_alternative_names && certificate->name[0]) {
         memcpy(certificate->names[certificate->name_count++], certificate->name,
                NET_TLS_NAME_BYTES);
@@ -354,6 +369,19 @@ static bool needs_static_rsa(gnutls_x509_crt_t leaf)
            gnutls_x509_crt_get_pk_algorithm(leaf, NULL) == GNUTLS_PK_RSA;
 }
 
+static enum net_tls_use find_use(gnutls_x509_crt_t leaf)
+{
+    char purpose[64];
+    size_t size = sizeof(purpose);
+    if (gnutls_x509_crt_get_ca_status(leaf, NULL) > 0) {
+        return NET_TLS_USE_AUTHORITY;
+    }
+    return gnutls_x509_crt_get_key_purpose_oid(leaf, 0, purpose, &size, NULL) == 0 &&
+                   strcmp(purpose, GNUTLS_KP_TLS_WWW_CLIENT) == 0
+               ? NET_TLS_USE_CLIENT
+               : NET_TLS_USE_SERVER;
+}
+
 static bool describe(struct net_tls_certificate *certificate)
 {
     gnutls_x509_crt_t leaf = certificate->chain[0];
@@ -372,6 +400,8 @@ static bool describe(struct net_tls_certificate *certificate)
     if (gnutls_x509_crt_get_serial(leaf, serial, &size) == 0) {
         bytes_to_hex(bytes_of(serial, size), certificate->serial);
     }
+    make_printable(certificate->subject);
+    make_printable(certificate->issuer);
     certificate->not_before_s = gnutls_x509_crt_get_activation_time(leaf);
     certificate->not_after_s = gnutls_x509_crt_get_expiration_time(leaf);
     certificate->key_algorithm = gnutls_x509_crt_get_pk_algorithm(leaf, &bits);
@@ -380,6 +410,7 @@ static bool describe(struct net_tls_certificate *certificate)
     certificate->is_slow = certificate->key_algorithm == GNUTLS_PK_RSA ||
                            certificate->key_algorithm == GNUTLS_PK_RSA_PSS;
     certificate->needs_static_rsa = needs_static_rsa(leaf);
+    certificate->use = find_use(leaf);
     return read_names(certificate);
 }
 
@@ -391,6 +422,18 @@ bool net_tls_certificate_is_for(const struct net_tls_certificate *certificate, c
         }
     }
     return false;
+}
+
+bool net_tls_certificate_is_by(const struct net_tls_certificate *certificate,
+                               const struct net_tls_certificate *issuer)
+{
+    unsigned problems;
+    return gnutls_x509_crt_check_issuer(certificate->chain[0], issuer->chain[0]) &&
+           gnutls_x509_crt_verify(certificate->chain[0], &issuer->chain[0], 1,
+                                  GNUTLS_VERIFY_DISABLE_TIME_CHECKS |
+                                      GNUTLS_VERIFY_ALLOW_SIGN_WITH_SHA1,
+                                  &problems) == 0 &&
+           problems == 0;
 }
 
 // ---- life

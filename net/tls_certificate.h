@@ -22,6 +22,12 @@
 struct gnutls_x509_crt_int;
 struct gnutls_x509_privkey_int;
 
+enum net_tls_use {
+    NET_TLS_USE_SERVER,
+    NET_TLS_USE_CLIENT,
+    NET_TLS_USE_AUTHORITY, // signs others
+};
+
 // Read-only for others.
 struct net_tls_certificate {
     char name[NET_TLS_NAME_BYTES];          // to whom it is issued: common name, or first DNS name
@@ -41,6 +47,7 @@ struct net_tls_certificate {
     bool has_alternative_names;
     bool needs_static_rsa; // keyUsage allows nothing else
     bool is_slow;          // RSA: a handshake costs six times what it costs with P-256
+    enum net_tls_use use;
     struct gnutls_x509_crt_int *chain[NET_TLS_CHAIN_MAX]; // leaf first
     unsigned chain_count;
     struct gnutls_x509_privkey_int *key;
@@ -58,6 +65,10 @@ struct net_tls_certificate *net_tls_certificate_parse(struct bytes_span certific
 void net_tls_certificate_destroy(struct net_tls_certificate *certificate); // NULL is fine
 
 bool net_tls_certificate_is_for(const struct net_tls_certificate *certificate, const char *host);
+
+// True when the issuer has signed it, be it valid now or not.
+bool net_tls_certificate_is_by(const struct net_tls_certificate *certificate,
+                               const struct net_tls_certificate *issuer);
 
 // Reads a whole file of less than 256 KiB; wipe with net_tls_wipe() what held a key.
 bool net_tls_read_file(const char *path, struct bytes_buf *data, struct error *error) BASE_MUST_USE;

@@ -4,7 +4,6 @@
 #include "net/tls_store.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <gnutls/gnutls.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,7 +12,7 @@
 
 #include "config/base/log.h"
 #include "net/tls_lookup.h"
-#include "net/tls_selfsigned.h"
+#include "net/tls_make.h"
 
 #define VERSION_MIN "3.7.9"
 #define PEM_BYTES   16384
@@ -412,7 +411,7 @@ struct net_tls_server *net_tls_server_create(const struct config *config, const 
     loop_timer_init(&server->ticket_timer, on_ticket_timer, server);
     bool made = make_ticket_key(server) || error_set(error, "out of memory");
     if (made && net_tls_lookup_is_dev(config, "")) {
-        made = net_tls_selfsigned_make(&server->dev_certificate, &server->dev_key, error);
+        made = net_tls_make_dev(&server->dev_certificate, &server->dev_key, error);
     }
     if (!made) {
         net_tls_server_destroy(server);
@@ -451,12 +450,5 @@ bool net_tls_server_has_dev(const struct net_tls_server *server)
 bool net_tls_server_write_dev(const struct net_tls_server *server, const char *path,
                               struct error *error)
 {
-    struct bytes_span pem = bytes_buf_span(&server->dev_certificate);
-    FILE *file = fopen(path, "wbe");
-    if (!file) {
-        return error_set(error, "cannot write %s: %s", path, strerror(errno));
-    }
-    bool written = fwrite(pem.data, 1, pem.size, file) == pem.size;
-    written = fclose(file) == 0 && written;
-    return written || error_set(error, "cannot write %s: %s", path, strerror(errno));
+    return net_tls_write_file(path, bytes_buf_span(&server->dev_certificate), 0644, error);
 }

@@ -3,6 +3,7 @@
 """Certificates as operators have them, seen from outside by OpenSSL: made by the guides' own recipes, found by name,
 exchanged under players, broken in every way."""
 
+import json
 import os
 import re
 import shutil
@@ -309,6 +310,145 @@ class Renewal(Certificates):
             file.write(text)
         self.wait_for_serial(server, "new", 2)
         self.stop_cleanly(server)
+
+
+class Making(Certificates):
+    def cert(self, *words, check=True, env=None):
+        done = subprocess.run([PADDOCK, "cert", *words, "--cert-dir=" + self.path("made")], capture_output=True,
+                              text=True, timeout=PATIENCE, env={**ENVIRONMENT, **(env or {})})
+        if check:
+            self.assertEqual(done.returncode, 0, done.stderr)
+        return done
+
+    def openssl(self, *words):
+        return run("openssl", *words, cwd=self.path("made"))
+
+    def test_a_certificate_for_development(self):
+        self.cert("dev", "www.myawesomegame.com", "photon.myawesomegame.com", "*.myawesomegame.com", "127.0.0.1",
+                  "--cert-days=730", env={"PADDOCK_TLS_PASSWORD": "YourPassword"})
+        self.assertIn("OK", self.openssl("verify", "-CAfile", "cert.pem", "cert.pem"))
+        text = self.openssl("x509", "-in", "cert.pem", "-noout", "-text")
+        self.assertIn("DNS:www.myawesomegame.com, DNS:photon.myawesomegame.com, DNS:*.myawesomegame.com, "
+                      "IP Address:127.0.0.1", text)
+        self.assertIn("TLS Web Server Authentication", text)
+        self.assertIn("prime256v1", text)
+        for name, mode in (("cert.key", 0o600), ("cert.pfx", 0o600), ("cert.pem", 0o644)):
+            self.assertEqual(os.stat(self.path("made/" + name)).st_mode & 0o777, mode)
+        self.assertIn("www.myawesomegame.com", self.openssl("pkcs12", "-in", "cert.pfx", "-passin",
+                                                            "pass:YourPassword", "-nodes"))
+        server = self.serve_wss("--tls-cert=" + self.path("made/cert.pfx"),
+                                env={**TOKEN, "PADDOCK_TLS_PASSWORD": "YourPassword"})
+        output = self.look(server, "-CAfile", self.path("made/cert.pem"), "-verify_return_error", "-servername",
+                           "x.myawesomegame.com", "-verify_hostname", "x.myawesomegame.com")
+        self.assertIn("Verify return code: 0 (ok)", output)
+        self.assertIn("cert.pem is there already", self.cert("dev", "other", check=False).stderr)
+
+    def dates(self, name):
+        text = self.openssl("x509", "-in", name + ".pem", "-noout", "-startdate", "-enddate")
+        return [ssl.cert_time_to_seconds(line.split("=")[1]) for line in text.splitlines()]
+
+    def test_an_authority_and_what_it_issues(self):
+        self.assertIn("make one with 'paddock cert ca'", self.cert("issue", "a.example.com", check=False).stderr)
+        self.cert("ca", "Example CA")
+        self.cert("issue", "game.example.com", "*.game.example.com", "::1")
+        self.cert("client", "bot-1")
+        self.assertIn("OK", self.openssl("verify", "-purpose", "sslserver", "-CAfile", "ca.pem",
+                                         "game.example.com.pem"))
+        self.assertIn("OK", self.openssl("verify", "-purpose", "sslclient", "-CAfile", "ca.pem", "bot-1.pem"))
+        begin, end = self.dates("game.example.com")
+        self.assertEqual(end - begin, 365 * 86400)
+        for wrong in ("a/b", "", ".", "*.", "a b", "*"):
+            self.assertIn("neither a host name nor an address", self.cert("issue", wrong, check=False).stderr)
+
+    def test_renewal_under_a_running_server(self):
+        self.cert("ca")
+        self.cert("issue", "game.example.com")
+        server = self.serve("--tls-cert=" + self.path("made/game.example.com.pem"),
+                            "--tls-key=" + self.path("made/game.example.com.key"), "--cert-poll-ms=100",
+                            listen=("tls",), dev=False, env=TOKEN)
+        player = server.player("Anna", "tls")
+        player.wait_for(WELCOME)
+        before = server.status()["certificates"][0]
+        self.cert("renew")
+        end = time.monotonic() + PATIENCE
+        while server.status()["certificates"][0]["serial"] == before["serial"]:
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.05)
+        after = server.status()["certificates"][0]
+        self.assertEqual(after["serial"].upper(), self.openssl("x509", "-in", "game.example.com.pem", "-noout",
+                                                               "-serial").strip().split("=")[1])
+        self.assertIn("Verify return code: 0 (ok)", self.look(server, "-CAfile", self.path("made/ca.pem"),
+                                                              scheme="tls"))
+        player.send(PING, 7)
+        self.assertEqual(player.wait_for(PONG)[1], 7)
+
+    def test_renewal_keeps_names_and_issuer_and_touches_nobody_elses(self):
+        self.cert("ca", "Example CA")
+        self.cert("issue", "game.example.com", "alias.example.com", "--cert-days=1")
+        self.cert("dev", "dev.example.com")
+        self.make("root", "Root", ca=True)
+        self.make("made/foreign", "foreign.example.com", issuer="root")
+        self.make("made/self", "self.example.com", ca=True)  # as `openssl req -x509` does by default
+        authority = self.openssl("x509", "-in", "ca.pem", "-noout", "-fingerprint")
+        foreign = self.openssl("x509", "-in", "foreign.pem", "-noout", "-fingerprint")
+        done = self.cert("renew", check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn('foreign.pem is by "CN=Root": renew it there', done.stderr)
+        self.assertIn("1 of 4 not renewed", done.stderr)
+        self.assertEqual(self.openssl("x509", "-in", "ca.pem", "-noout", "-fingerprint"), authority)
+        self.assertEqual(self.openssl("x509", "-in", "foreign.pem", "-noout", "-fingerprint"), foreign)
+        text = self.openssl("x509", "-in", "game.example.com.pem", "-noout", "-text")
+        self.assertIn("DNS:game.example.com, DNS:alias.example.com", text)
+        self.assertIn("Issuer: CN = Example CA", text)
+        begin, end = self.dates("game.example.com")
+        self.assertEqual(end - begin, 365 * 86400)
+        self.assertIn("CN = self.example.com", self.openssl("x509", "-in", "self.pem", "-noout", "-subject"))
+
+    def test_a_renewed_authority_still_vouches_for_what_it_signed(self):
+        self.cert("ca")
+        self.cert("issue", "game.example.com")
+        old = self.openssl("x509", "-in", "ca.pem", "-noout", "-fingerprint")
+        self.cert("renew", "ca")
+        self.assertNotEqual(self.openssl("x509", "-in", "ca.pem", "-noout", "-fingerprint"), old)
+        self.assertIn("OK", self.openssl("verify", "-CAfile", "ca.pem", "game.example.com.pem"))
+
+
+class Status(Certificates):
+    def status(self, *flags, listen="wss://127.0.0.1:0"):
+        done = subprocess.run([PADDOCK, "cert", "status", "json", "--listen=" + listen, *flags], capture_output=True,
+                              text=True, timeout=PATIENCE, env=ENVIRONMENT)
+        return done.returncode, json.loads(done.stdout)
+
+    def test_of_a_running_server(self):
+        self.make("c", "game.example.com", names=["alias.example.com"])
+        server = self.serve_wss(*self.pair("c"))
+        one = server.status()["certificates"][0]
+        self.assertEqual(one["listener"], server.url("wss"))
+        self.assertEqual(one["status"], "valid")
+        self.assertEqual(one["sans"], ["game.example.com", "alias.example.com"])
+        self.assertEqual(one["subject"], "CN=game.example.com")
+        self.assertIn(one["days_left"], (89, 90))
+        self.assertIsNone(one["problem"])
+        digest = run("openssl", "x509", "-in", self.path("c.pem"), "-noout", "-fingerprint", "-sha256")
+        self.assertEqual(one["sha256"].upper(), digest.strip().split("=")[1].replace(":", ""))
+        gauge = f'paddock_certificate_not_after_seconds{{listener="{server.url("wss")}"}}'
+        self.assertEqual(server.metric(gauge), ssl.cert_time_to_seconds(
+            run("openssl", "x509", "-in", self.path("c.pem"), "-noout", "-enddate").strip().split("=")[1]))
+        self.stop_cleanly(server)
+
+    def test_of_settings_without_a_server(self):
+        self.make("c", "game.example.com")
+        code, (one,) = self.status(*self.pair("c"))
+        self.assertEqual((code, one["status"], one["name"]), (0, "valid", "game.example.com"))
+        code, (one,) = self.status(*self.pair("c"), "--cert-warn-days=91")
+        self.assertEqual((code, one["status"]), (0, "expiring"))
+        code, (one,) = self.status("--tls-cert=/nowhere.pem")
+        self.assertEqual((code, one["status"]), (1, "missing"))
+        self.assertIn("/nowhere.pem", one["problem"])
+        run("openssl", "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-days", "0",
+            "-keyout", self.path("c.key"), "-out", self.path("c.pem"), "-subj", "/CN=late")
+        code, (one,) = self.status(*self.pair("c"))
+        self.assertEqual((code, one["status"]), (1, "expired"))
 
 
 class Failures(Certificates):

@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#include "net/tls_selfsigned.h"
+#include "net/tls_make.h"
 #include "tests/support/auth_rig.h"
 #include "tests/support/http_server.h"
 
@@ -513,7 +513,7 @@ static struct http_server *start_tls(struct fixture *fixture, char ours[AUTH_RIG
     for (unsigned i = 0; i < 2; i++) {
         bytes_buf_init(&certificate, 16384);
         bytes_buf_init(&key, 16384);
-        assert_true(net_tls_selfsigned_make(&certificate, &key, &error));
+        assert_true(net_tls_make_dev(&certificate, &key, &error));
         write_file(i == 0 ? other : ours, bytes_buf_span(&certificate));
         write_file(key_path, bytes_buf_span(&key));
         bytes_buf_finish(&certificate);
