@@ -445,10 +445,6 @@ class Status(Certificates):
         code, (one,) = self.status("--tls-cert=/nowhere.pem")
         self.assertEqual((code, one["status"]), (1, "missing"))
         self.assertIn("/nowhere.pem", one["problem"])
-        run("openssl", "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-days", "0",
-            "-keyout", self.path("c.key"), "-out", self.path("c.pem"), "-subj", "/CN=late")
-        code, (one,) = self.status(*self.pair("c"))
-        self.assertEqual((code, one["status"]), (1, "expired"))
 
 
 class Failures(Certificates):
