@@ -15,18 +15,13 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from memory import contains, find, regions  # noqa: E402
-from paddock import BYE, PADDOCK, RESULT, WELCOME, TestCase  # noqa: E402
+from paddock import BYE, RESULT, WELCOME, TestCase, is_sanitized  # noqa: E402
 
 # Every way of writing it down differs from the others.
 SERVER_TOKEN = 'srv/"tok+en=0123456789&~abcdefghij'
 GUESS = "guessed/token+0123456789abcdefghijklmnop"
 QUICK = ("--lobby-ms=0", "--countdown-ms=0", "--time-limit-ms=1000", "--players-per-session=2", "--intermission-ms=0")
 SCHEMES = ("tcp", "tls", "ws", "wss", "udp")
-
-
-def is_sanitized():
-    with open(PADDOCK, "rb") as file:
-        return b"__asan_init" in file.read()
 
 
 class Backend(http.server.BaseHTTPRequestHandler):

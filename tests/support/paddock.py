@@ -33,6 +33,12 @@ PATIENCE = float(os.environ.get("PADDOCK_TEST_PATIENCE", "30"))
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith(("PADDOCK_", "FUSION_"))}
 
 
+def is_sanitized():
+    """With AddressSanitizer, which needs memory of its own and writes cores itself."""
+    with open(PADDOCK, "rb") as file:
+        return b"__asan_init" in file.read()
+
+
 # ---- a TCP or TLS player
 
 class Player:
