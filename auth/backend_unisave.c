@@ -233,7 +233,6 @@ static void on_verified(void *context, const struct auth_http_answer *http)
     const struct config *config = unisave->config;
     struct auth_unisave_answer told;
     call->ask = NULL;
-    call->verdict = AUTH_ERROR;
     if (http->failure != AUTH_HTTP_OK) {
         ++*unisave->no_answers;
         log_no_answer(unisave, http);
@@ -270,6 +269,7 @@ static struct auth_call *unisave_verify(struct auth_backend *backend,
         return NULL;
     }
     call->verify_done = done;
+    call->verdict = AUTH_ERROR; // until somebody says otherwise
     call->deadline_ns = loop_now_ns(unisave->loop) + (uint64_t)config->verify_ms * CLOCK_NS_PER_MS;
     if (!has_prefix(request->token->player_id, config->unisave_id_prefix)) {
         ++*unisave->foreign_ids;
