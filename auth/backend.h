@@ -16,10 +16,11 @@
 #include "config/base/worker.h"
 #include "config/config.h"
 
+// Nothing said means no: the yes is never what zeroed memory holds.
 enum auth_verdict {
-    AUTH_YES,
-    AUTH_NO,
     AUTH_ERROR, // no answer that can be trusted: fail closed, 4503
+    AUTH_NO,
+    AUTH_YES,
 };
 
 enum auth_delivery {

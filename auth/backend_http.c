@@ -15,6 +15,7 @@
 #include <arpa/inet.h>
 
 #include "auth/crypto.h"
+#include "auth/hook_check.h"
 #include "auth/hook_json.h"
 #include "auth/http.h"
 #include "config/base/log.h"
@@ -493,6 +494,26 @@ static void http_destroy(struct auth_backend *base)
     free(backend);
 }
 
+static bool http_check(const struct auth_backend_env *env, FILE *out, struct error *error)
+{
+    struct auth_backend *base = http_create(env, error);
+    if (!base) {
+        return false;
+    }
+    const struct backend_http *backend = http_of(base);
+    const struct auth_hook_check check = {
+        .loop = env->loop,
+        .http = backend->http,
+        .url = backend->connect_url,
+        .node_id = backend->node_id,
+        .server_token = secret_span(env->config->fusion_server_token),
+        .timeout_ms = (unsigned)env->config->verify_ms,
+    };
+    bool ok = auth_hook_check(&check, out, error);
+    http_destroy(base);
+    return ok;
+}
+
 const struct auth_backend_impl auth_backend_http = {
     .name = "http",
     .create = http_create,
@@ -501,4 +522,5 @@ const struct auth_backend_impl auth_backend_http = {
     .cancel = http_cancel,
     .notify = http_notify,
     .destroy = http_destroy,
+    .check = http_check,
 };

@@ -14,9 +14,9 @@
 struct auth_verify;
 
 enum auth_outcome {
-    AUTH_ADMITTED,
-    AUTH_DENIED,      // the backend said no -> 4003
     AUTH_UNAVAILABLE, // error, deadline, queue full, breaker open -> 4503
+    AUTH_DENIED,      // the backend said no -> 4003
+    AUTH_ADMITTED,
 };
 
 // Called from the loop, once per started request that was not cancelled; never from inside start.

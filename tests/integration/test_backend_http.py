@@ -417,6 +417,29 @@ class BackendHttp(TestCase):
         self.assert_no_complaints(hooks)
         self.stop_cleanly(server)
 
+    def check(self, url, *flags):
+        return subprocess.run([PADDOCK, "check", "--backend=http", f"--backend-url={url}", *flags], capture_output=True,
+                              text=True, timeout=30, env={**ENVIRONMENT, "FUSION_SERVER_TOKEN": TOKEN})
+
+    def test_check_tells_how_it_is(self):
+        hooks = self.hooks()
+        done = self.check(hooks.url)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("a player who does not exist is denied", done.stdout)
+        for url, flags, script, wanted in (
+                (hooks.url, (), {"status": 404}, "is --backend-url right?"),
+                ("http://127.0.0.1:1", (), None, "no answer from http://127.0.0.1:1/connect"),
+                (hooks.url, (), {"status": 401}, "FUSION_SERVER_TOKEN"),
+                (hooks.url, (), {"status": 500}, "status 500"),
+                (hooks.url, (), {"status": 200, "body": "[]"}, "status 200, but"),
+                (hooks.url, (), {"status": 200, "body": '{"valid":true}'}, "says yes to a player who does not exist")):
+            if script:
+                hooks.script(connect=[script])
+            done = self.check(url, *flags)
+            self.assertEqual(done.returncode, 1, done.stdout)
+            self.assertIn(wanted, done.stderr)
+            self.assertNotIn(TOKEN, done.stdout + done.stderr)
+
     def test_a_wrong_server_token_admits_nobody(self):
         hooks = self.hooks()
         server = self.serve("--backend=http", f"--backend-url={hooks.url}", env={"FUSION_SERVER_TOKEN": "another"})
