@@ -20,12 +20,23 @@
 #define PEERS         8
 #define WAITING_BYTES (64 << 10)
 
+// ENet's time: it stands unless a test moves it, however long this process is kept from running.
+static uint64_t clock_ns = CLOCK_NS_PER_S;
+
+// Takes the place of the C library's in this program.
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+    (void)clock;
+    now->tv_sec = (time_t)(clock_ns / CLOCK_NS_PER_S);
+    now->tv_nsec = (long)(clock_ns % CLOCK_NS_PER_S);
+    return 0;
+}
+
 struct fixture {
     struct counters *counters;
     struct net_traffic traffic;
     struct net_udp_drops drops;
     struct net_enet_host *host;
-    uint64_t now_ns; // moved by the tests, so that seconds take none; ENet has its own clock
     unsigned connected, received, left, lost;
     uint32_t left_code;
     uint64_t received_bytes;
@@ -86,7 +97,6 @@ static int setup(void **state)
         fail_msg("%s", error.text);
     }
     fixture->counters = counters_create();
-    fixture->now_ns = CLOCK_NS_PER_S;
     net_traffic_init(&fixture->traffic, fixture->counters, "udp");
     net_udp_drops_init(&fixture->drops, fixture->counters, fixture->traffic.dropped);
     const struct net_enet_setup made = {
@@ -124,8 +134,8 @@ static uint64_t drops(const struct fixture *fixture, enum net_udp_drop reason)
 
 static void serve(struct fixture *fixture)
 {
-    fixture->now_ns += CLOCK_NS_PER_MS;
-    net_enet_host_service(fixture->host, fixture->now_ns);
+    clock_ns += CLOCK_NS_PER_MS;
+    net_enet_host_service(fixture->host, clock_ns);
     net_enet_host_wants_flush(fixture->host);
     net_enet_host_flush(fixture->host);
 }
@@ -191,7 +201,8 @@ struct relay {
     bool lossy;
     uint8_t held[1500];
     ssize_t held_size;
-    unsigned up; // datagrams that were passed on to the server
+    unsigned up;     // datagrams that were passed on to the server
+    unsigned behind; // unreliable messages sent since a reliable one is on the way
 };
 
 static int udp_socket(struct sockaddr_in *name)
@@ -250,13 +261,20 @@ static void relay_run(struct relay *relay)
     }
 }
 
-// As much as keeps a few hundred milliseconds of it on the way.
+// Unreliable messages wait at the server for the reliable ones that were sent before them. A client
+// sends tens of them in a round trip, so as many are sent here before it is time to wait.
 static void send_mixture(struct fixture *fixture, struct relay *relay, unsigned round)
 {
-    if (fixture->peer->reliableDataInTransit > 0 || round % 4 != 0) {
+    bool in_transit = fixture->peer->reliableDataInTransit > 0;
+    relay->behind = in_transit ? relay->behind : 0;
+    if (relay->behind > NET_ENET_WAITING_MAX / 4) {
+        return;
+    }
+    if (in_transit || round % 4 != 0) {
         for (unsigned i = 0; i < 3; i++) {
             send_message(fixture, 1 + percent(relay) * 5, false);
         }
+        relay->behind += 3;
         return;
     }
     static const size_t sizes[] = {1, 40, 1172, 1173, 1300, 2344, 2345, 9000, LIMIT_MESSAGE_BYTES};
@@ -277,7 +295,7 @@ static void a_hundred_thousand_honest_datagrams_meet_no_rule(void **state)
     address.port = ntohs(inner.sin_port);
     connect_to(fixture, &address);
     for (unsigned round = 0; relay.up < 100000; round++) {
-        assert_true(round < 200000);
+        assert_true(round < 1000000);
         serve_client(fixture);
         if (fixture->connected > 0 && fixture->peer->state == ENET_PEER_STATE_CONNECTED) {
             relay.lossy = true;
@@ -599,11 +617,10 @@ static void a_connection_lives_through_the_wrap_of_the_clock(void **state)
         send_message(fixture, 20, true);
         serve_client(fixture);
         serve(fixture);
-        usleep(2000);
     }
     assert_true(enet_time_get() < UINT32_MAX / 2);
     assert_int_equal(fixture->left + fixture->lost, 0);
-    assert_true(fixture->received > 50);
+    assert_true(fixture->received > 800);
     assert_true(fixture->peer->roundTripTime < 500);
 }
 
