@@ -444,7 +444,7 @@ void net_conn_send_msg(struct net_conns *conns, struct net_conn_id id, const str
     bytes_buf_clear(&conns->scratch);
     struct net_payload *payload = NULL;
     if (net_msg_encode(&conns->scratch, msg)) {
-        payload = net_payload_create(bytes_buf_span(&conns->scratch));
+        payload = net_payload_create_in(&conns->hub->blocks, bytes_buf_span(&conns->scratch));
     }
     if (!payload) {
         // No memory. A reliable message that is missing would be a lie, so the connection ends; but

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: MIT
 // Reference counting of encoded messages.
-//
-// Plain malloc: glibc's per-thread cache already is the free list that a pool for small payloads
-// would be (20 ns a pair), and a pool of our own would be a global or a handle in every caller.
 
 #include "net/payload.h"
 
@@ -12,19 +9,31 @@
 
 #include "config/limits.h"
 
-struct net_payload *net_payload_create(struct bytes_span span)
+static struct net_payload *fill(void *memory, struct blocks *home, struct bytes_span span)
 {
-    assert(span.size <= LIMIT_MESSAGE_BYTES);
-    struct net_payload *payload = malloc(sizeof(*payload) + span.size);
+    struct net_payload *payload = memory;
     if (!payload) {
         return NULL;
     }
+    payload->home = home;
     payload->references = 1;
     payload->size = (uint32_t)span.size;
     if (span.size > 0) {
         memcpy(payload->bytes, span.data, span.size);
     }
     return payload;
+}
+
+struct net_payload *net_payload_create(struct bytes_span span)
+{
+    assert(span.size <= LIMIT_MESSAGE_BYTES);
+    return fill(malloc(sizeof(struct net_payload) + span.size), NULL, span);
+}
+
+struct net_payload *net_payload_create_in(struct blocks *home, struct bytes_span span)
+{
+    assert(span.size <= LIMIT_MESSAGE_BYTES);
+    return fill(blocks_take(home, sizeof(struct net_payload) + span.size), home, span);
 }
 
 struct net_payload *net_payload_ref(struct net_payload *payload)
@@ -40,7 +49,12 @@ void net_payload_unref(struct net_payload *payload)
         return;
     }
     assert(payload->references > 0);
-    if (--payload->references == 0) {
+    if (--payload->references > 0) {
+        return;
+    }
+    if (payload->home) {
+        blocks_give(payload->home, payload);
+    } else {
         free(payload);
     }
 }

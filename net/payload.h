@@ -7,9 +7,11 @@
 #ifndef NET_PAYLOAD_H
 #define NET_PAYLOAD_H
 
+#include "config/base/blocks.h"
 #include "config/base/bytes.h"
 
 struct net_payload {
+    struct blocks *home; // what it goes back to; NULL = malloc's
     uint32_t references;
     uint32_t size;
     uint8_t bytes[];
@@ -18,6 +20,9 @@ struct net_payload {
 // Copies `span` (at most LIMIT_MESSAGE_BYTES) into a payload with one reference, the caller's.
 // NULL when memory is short.
 struct net_payload *net_payload_create(struct bytes_span span) BASE_MUST_USE;
+// The same from `home`, which outlives it: for messages that each player gets one of his own of.
+struct net_payload *net_payload_create_in(struct blocks *home, struct bytes_span span)
+    BASE_MUST_USE;
 struct net_payload *net_payload_ref(struct net_payload *payload);
 void net_payload_unref(struct net_payload *payload); // NULL is fine
 

@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+// A timing message for each of a few thousand players, and what a slow one has yet to read.
+#define BLOCKS_KEPT_MAX (1u << 20)
+
 void net_hub_init(struct net_hub *hub, struct loop *loop, const struct config *config,
                   struct counters *counters)
 {
@@ -14,6 +17,7 @@ void net_hub_init(struct net_hub *hub, struct loop *loop, const struct config *c
     hub->loop = loop;
     hub->config = config;
     hub->counters = counters;
+    blocks_init(&hub->blocks, BLOCKS_KEPT_MAX);
 }
 
 void net_hub_finish(struct net_hub *hub)
@@ -23,6 +27,7 @@ void net_hub_finish(struct net_hub *hub)
         hub->endpoints = endpoint->next;
         endpoint->impl->destroy(endpoint);
     }
+    blocks_finish(&hub->blocks);
 }
 
 void net_hub_add(struct net_hub *hub, struct net_endpoint *endpoint)

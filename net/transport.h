@@ -8,6 +8,7 @@
 #ifndef NET_TRANSPORT_H
 #define NET_TRANSPORT_H
 
+#include "config/base/blocks.h"
 #include "config/base/counters.h"
 #include "config/base/loop.h"
 #include "config/config.h"
@@ -79,6 +80,7 @@ struct net_hub {
     const struct config *config;
     struct counters *counters;
     struct net_endpoint *endpoints;
+    struct blocks blocks;       // for messages to single players
     struct net_tls_server *tls; // certificate for tls:// and wss://; NULL when there is none
     // How dials check certificates; see net/client.h.
     bool dial_insecure;

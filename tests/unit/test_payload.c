@@ -47,11 +47,27 @@ static void sizes_from_nothing_to_the_limit_are_taken(void **state)
     net_payload_unref(NULL);
 }
 
+static void a_payload_goes_back_to_where_it_came_from(void **state)
+{
+    (void)state;
+    struct blocks home;
+    blocks_init(&home, 4096);
+    struct net_payload *payload = net_payload_create_in(&home, bytes_of("x", 1));
+    assert_int_equal(payload->size, 1);
+    assert_int_equal(net_payload_span(payload).data[0], 'x');
+    net_payload_unref(net_payload_ref(payload));
+    assert_int_equal(home.kept, 0);
+    net_payload_unref(payload);
+    assert_int_equal(home.kept > 0, home.kept_max > 0);
+    blocks_finish(&home);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_payload_holds_a_copy),
         cmocka_unit_test(the_last_reference_frees_it),
+        cmocka_unit_test(a_payload_goes_back_to_where_it_came_from),
         cmocka_unit_test(sizes_from_nothing_to_the_limit_are_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
