@@ -53,10 +53,8 @@ struct auth_verify_request {
     const char *origin;    // of the web page
     const char *user_agent;
     const struct auth_mapped_header *headers;
-    unsigned header_count; // at most AUTH_MAPPED_HEADERS_MAX
+    unsigned header_count; // at most LIMIT_MAPPED_HEADERS
 };
-
-#define AUTH_MAPPED_HEADERS_MAX 4
 
 // A player whom the backend had let in is gone. Lives as long as the call.
 struct auth_notice {

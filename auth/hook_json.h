@@ -8,7 +8,8 @@
 
 #include "auth/backend.h"
 
-#define AUTH_HOOK_BODY_BYTES_MAX     (16 * 1024)
+// Everything at its longest, with each byte written as six.
+#define AUTH_HOOK_BODY_BYTES_MAX     (24 * 1024)
 #define AUTH_HOOK_METADATA_BYTES_MAX 4096 // compact
 #define AUTH_HOOK_METADATA_DEPTH_MAX 3    // the metadata object itself is the first level
 

@@ -54,7 +54,7 @@ struct slot {
     char origin[257];
     char user_agent[513];
     unsigned header_count;
-    struct header headers[AUTH_MAPPED_HEADERS_MAX];
+    struct header headers[LIMIT_MAPPED_HEADERS];
 };
 
 struct auth_verify {
@@ -122,7 +122,7 @@ static void copy(char *to, size_t size, const char *from)
 
 static void copy_request(struct slot *slot, const struct auth_verify_request *request)
 {
-    assert(request->header_count <= AUTH_MAPPED_HEADERS_MAX);
+    assert(request->header_count <= LIMIT_MAPPED_HEADERS);
     slot->token = *request->token;
     copy(slot->session, sizeof(slot->session), request->session);
     copy(slot->transport, sizeof(slot->transport), request->transport);
@@ -275,7 +275,7 @@ static bool begin(struct slot *slot, enum ending *failure)
         *failure = ENDING_BREAKER;
         return false;
     }
-    struct auth_mapped_header headers[AUTH_MAPPED_HEADERS_MAX];
+    struct auth_mapped_header headers[LIMIT_MAPPED_HEADERS];
     for (unsigned i = 0; i < slot->header_count; i++) {
         headers[i] = (struct auth_mapped_header){slot->headers[i].name, slot->headers[i].value};
     }

@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <string.h>
+#include <strings.h>
 
 #include "config/config_option.h"
 #include "config/origin.h"
@@ -148,15 +149,42 @@ static void check_websocket_path(const struct config *config, struct error_list 
     }
 }
 
-static void check_ip_header(const struct config *config, struct error_list *errors)
+static bool is_header_name(const char *text)
 {
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-";
-    if (strspn(config->ip_header, letters) != strlen(config->ip_header)) {
+    return strspn(text, letters) == strlen(text);
+}
+
+static void check_ip_header(const struct config *config, struct error_list *errors)
+{
+    if (!is_header_name(config->ip_header)) {
         complain(config, errors, "ip-header", config->ip_header,
                  "must be a header name: letters, digits and -");
     }
     if (config->ip_header[0] && config->trusted_proxies.count == 0) {
         complain(config, errors, "ip-header", config->ip_header,
+                 "useless without --trusted-proxies, whom to believe");
+    }
+}
+
+// "X-" in front keeps them apart from every other key in what backends are sent.
+static void check_map_headers(const struct config *config, struct error_list *errors)
+{
+    for (unsigned i = 0; i < config->map_headers.count; i++) {
+        const char *name = config->map_headers.items[i];
+        size_t size = strlen(name);
+        if (strncmp(name, "X-", 2) != 0 || size < 3 || size > 64 || !is_header_name(name)) {
+            complain(config, errors, "map-headers", name,
+                     "must be X- and 1 to 62 letters, digits and -");
+        }
+        for (unsigned j = 0; j < i; j++) {
+            if (strcasecmp(config->map_headers.items[j], name) == 0) {
+                complain(config, errors, "map-headers", name, "is there twice");
+            }
+        }
+    }
+    if (config->map_headers.count > 0 && config->trusted_proxies.count == 0) {
+        complain(config, errors, "map-headers", NULL,
                  "useless without --trusted-proxies, whom to believe");
     }
 }
@@ -299,6 +327,7 @@ bool config_check(const struct config *config, struct error_list *errors)
     check_admin(config, errors);
     check_websocket_path(config, errors);
     check_ip_header(config, errors);
+    check_map_headers(config, errors);
     check_origins(config, errors);
     check_auth_cookie(config, errors);
     check_backend(config, errors);

@@ -20,5 +20,6 @@
 #define LIMIT_INPUTS_PER_MESSAGE  64    // redundancy: every unacknowledged tick, newest last
 #define LIMIT_SNAPSHOT_VALUES     2048  // int32 values in a snapshot: 64 players * 32 fields
 #define LIMIT_PATH_BYTES          1024
+#define LIMIT_MAPPED_HEADERS      8 // of a WebSocket's request, for the backend
 
 #endif

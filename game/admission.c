@@ -132,6 +132,22 @@ static struct game_session *redeem_promise(struct game_admission *admission, str
     return session;
 }
 
+// Whoever came without a WebSocket, or through no proxy, has said nothing.
+static void introduce(struct auth_verify_request *request, const struct net_caller *caller,
+                      struct auth_mapped_header headers[LIMIT_MAPPED_HEADERS])
+{
+    if (!caller) {
+        return;
+    }
+    request->origin = caller->origin;
+    request->user_agent = caller->user_agent;
+    request->headers = headers;
+    for (unsigned i = 0; i < caller->header_count; i++) {
+        headers[i] = (struct auth_mapped_header){caller->headers[i].name, caller->headers[i].value};
+    }
+    request->header_count = caller->header_count;
+}
+
 static void start_verification(struct game_admission *admission, struct member *member,
                                const struct net_conn_info *info, const struct auth_token *token,
                                const char *client)
@@ -150,6 +166,8 @@ static void start_verification(struct game_admission *admission, struct member *
         .client = client,
         .local = local,
     };
+    struct auth_mapped_header headers[LIMIT_MAPPED_HEADERS];
+    introduce(&request, info->caller, headers);
     log_peer(LOG_DEBUG, "player_joined", LOG_U("conn", member->conn.index),
              LOG_S("player", member->player_id), LOG_S("token", fingerprint),
              LOG_S("transport", info->transport), LOG_S("remote", remote), LOG_S("client", client));

@@ -109,6 +109,7 @@ static void end(struct conn *conn, uint16_t code, bool by_us)
     conn->link = NULL;
     conn->ending = true;
     conn->info.ended_by_us = by_us;
+    conn->info.caller = NULL; // goes with the link
     loop_timer_cancel(conns->hub->loop, &conn->deadline);
     net_addr_limit_close(conns->addr_limit, &conn->info.remote);
     conns->count--;
@@ -275,6 +276,7 @@ static uint16_t accept_link(void *user, struct net_link *link)
         .transport = link->transport,
         .remote = link->remote,
         .local = link->local,
+        .caller = link->caller,
         .confidential = link->confidential,
         .state = NET_STATE_HELLO,
         .opened_ns = now_ns(conns),

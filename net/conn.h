@@ -8,6 +8,7 @@
 #ifndef NET_CONN_H
 #define NET_CONN_H
 
+#include "net/caller.h"
 #include "net/msg.h"
 #include "net/transport.h"
 
@@ -42,6 +43,7 @@ struct net_conn_info {
     const char *transport;
     struct net_addr remote;
     struct net_addr local;
+    const struct net_caller *caller; // as link.h has it; NULL in closed()
     bool confidential;
     bool ended_by_us; // during closed(): we told the peer the code
     unsigned state;   // enum net_msg_states

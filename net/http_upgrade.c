@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "config/origin.h"
+#include "net/caller.h"
 #include "net/http_page.h"
 
 struct answer {
@@ -53,6 +54,9 @@ static const struct answer answers[] = {
                           "Exactly one Sec-WebSocket-Key header is needed, base64 of 16 bytes.\n"},
     [NET_HTTP_BAD_IP_HEADER] = {400, "Bad Request", CLOSE_FIELDS,
                                 "The header with the client's address may be there only once.\n"},
+    [NET_HTTP_BAD_MAPPED_HEADER] = {400, "Bad Request", CLOSE_FIELDS,
+                                    "A header that is handed on (--map-headers) may have 256 bytes "
+                                    "and no control characters.\n"},
     [NET_HTTP_TOO_MANY] = {429, "Too Many Requests", "Retry-After: 1\r\n" CLOSE_FIELDS,
                            "Your address has too many connections, or makes new ones too fast.\n"},
     [NET_HTTP_BAD_COOKIE] = {403, "Forbidden", CLOSE_FIELDS,
@@ -64,6 +68,8 @@ static const struct answer answers[] = {
                                   "Supported: " NET_WS_SUBPROTOCOL "\n"},
     [NET_HTTP_TOO_SLOW] = {408, "Request Timeout", CLOSE_FIELDS,
                            "The request did not arrive in time.\n"},
+    [NET_HTTP_UNAVAILABLE] = {503, "Service Unavailable", "Retry-After: 1\r\n" CLOSE_FIELDS,
+                              "The server has no room for this now.\n"},
     [NET_HTTP_PLAIN_ON_TLS] = {400, "Bad Request", CLOSE_FIELDS,
                                "Plain HTTP was sent to a TLS port. Use wss:// (or https://) "
                                "instead.\n"},
@@ -195,7 +201,8 @@ static bool may_origin_connect(const struct net_http_head *head, const struct ne
     case 0:
         return !site->needs_origin;
     case 1:
-        return site->origins->count == 0 || config_origin_is_allowed(site->origins, origin);
+        return origin.size <= NET_CALLER_ORIGIN_BYTES &&
+               (site->origins->count == 0 || config_origin_is_allowed(site->origins, origin));
     default:
         return false;
     }

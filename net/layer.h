@@ -20,6 +20,7 @@
 #include "net/addr.h"
 #include "net/close.h"
 
+struct net_caller;
 struct net_tls_credentials;
 
 struct net_layer_env;
@@ -31,7 +32,8 @@ struct net_layer_env {
     const char *url_text;                    // the same for log lines
     struct net_tls_credentials *credentials; // NULL when no layer needs them
     const char *alpn;                        // what TLS has to negotiate; NULL: nothing
-    struct net_addr remote; // the peer, or whom a trusted proxy speaks for: net_layer_relocate()
+    struct net_caller *caller; // what the request of a WebSocket said; the stream frees it
+    struct net_addr remote;    // the peer, or whom a trusted proxy speaks for: net_layer_relocate()
     // Asked before that changes; NULL: everybody may.
     bool (*admit_address)(struct net_layer_env *env, const struct net_addr *remote);
     bool is_server;

@@ -10,7 +10,9 @@
 #include <stdlib.h>
 
 #include "config/base/log.h"
+#include "config/secret.h"
 #include "net/auth_cookie.h"
+#include "net/caller.h"
 #include "net/http_upgrade.h"
 #include "net/proxy.h"
 
@@ -28,11 +30,20 @@ static struct layer_upgrade *upgrade_of(struct net_layer *layer)
     return (struct layer_upgrade *)layer;
 }
 
+// It may have held cookies and passwords.
+static void free_head(struct layer_upgrade *upgrade)
+{
+    if (upgrade->head) {
+        secret_wipe(upgrade->head, sizeof(*upgrade->head));
+        free(upgrade->head);
+        upgrade->head = NULL;
+    }
+}
+
 static uint16_t switch_over(struct layer_upgrade *upgrade)
 {
     struct net_layer *layer = &upgrade->base;
-    free(upgrade->head);
-    upgrade->head = NULL;
+    free_head(upgrade);
     layer->due_ns = CLOCK_NEVER;
     layer->is_up = true;
     return net_layer_up(layer->above);
@@ -146,17 +157,35 @@ static bool has_cookie(const struct layer_upgrade *upgrade)
     return false;
 }
 
+static enum net_http_answer keep_caller(struct layer_upgrade *upgrade, bool by_proxy)
+{
+    struct net_layer_env *env = upgrade->base.env;
+    switch (net_caller_read(env->config, upgrade->head, by_proxy, &env->caller)) {
+    case NET_CALLER_UNFIT:
+        return NET_HTTP_BAD_MAPPED_HEADER;
+    case NET_CALLER_NO_MEMORY:
+        return NET_HTTP_UNAVAILABLE;
+    case NET_CALLER_READ:
+        break;
+    }
+    return NET_HTTP_SWITCH;
+}
+
 static uint16_t serve(struct layer_upgrade *upgrade)
 {
     struct net_layer *layer = &upgrade->base;
     struct net_http_site site = site_of(layer->env->config);
     struct bytes_span unknown;
+    bool by_proxy = net_proxy_is_trusted(layer->env->config, &layer->env->remote);
     enum net_http_answer answer = identify(upgrade);
     if (answer == NET_HTTP_SWITCH) {
         answer = net_http_upgrade_judge(upgrade->head, &site, &unknown);
     }
     if (answer == NET_HTTP_SWITCH && !has_cookie(upgrade)) {
         answer = NET_HTTP_BAD_COOKIE;
+    }
+    if (answer == NET_HTTP_SWITCH) {
+        answer = keep_caller(upgrade, by_proxy);
     }
     if (answer == NET_HTTP_BAD_SUBPROTOCOL) {
         log_unknown_subprotocol(upgrade, unknown);
@@ -262,7 +291,7 @@ static uint16_t upgrade_expired(struct net_layer *layer)
 
 static void upgrade_destroy(struct net_layer *layer)
 {
-    free(upgrade_of(layer)->head);
+    free_head(upgrade_of(layer));
     free(layer);
 }
 

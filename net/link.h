@@ -24,6 +24,7 @@ enum net_delivery {
     NET_UNRELIABLE, // may be lost; on streams "newest wins": an unsent older one is replaced
 };
 
+struct net_caller;
 struct net_link;
 
 struct net_link_handler {
@@ -55,6 +56,7 @@ struct net_link {
     const char *transport; // "udp", "tcp", ... a static string
     struct net_addr remote;
     struct net_addr local;
+    const struct net_caller *caller; // what a WebSocket's request said of it; NULL elsewhere
     bool confidential; // encrypted, loopback or in-process: nobody on the way can read it
     uint64_t bytes_in, bytes_out; // payload bytes of messages; counted in link.c
     uint64_t messages_in, messages_out;

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "config/secret.h"
+#include "net/caller.h"
 #include "net/layer_proxy.h"
 #include "net/layer_socket.h"
 #include "net/tls_store.h"
@@ -203,6 +204,7 @@ static void free_stream(void *context)
     }
     net_payload_unref(stream->newest);
     net_layer_socket_finish(&stream->socket);
+    net_caller_destroy(stream->env.caller);
     free(stream->dial);
     free(stream);
 }
@@ -305,6 +307,7 @@ static uint16_t top_up(struct net_layer *layer)
     stream->is_counted = true;
     stream->endpoint->base.link_count++;
     stream->base.remote = stream->env.remote;
+    stream->base.caller = stream->env.caller;
     uint16_t code = acceptor->accept(acceptor->user, &stream->base);
     return code ? net_layer_fail(layer, code, "%s", net_close_text(code)) : 0;
 }

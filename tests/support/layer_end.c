@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include "net/caller.h"
+
 #define KEPT_BYTES_MAX (4 * 1024 * 1024)
 #define START_NS       (1000 * CLOCK_NS_PER_S)
 #define ROUNDS_MAX     10000000
@@ -153,6 +155,7 @@ void layer_end_finish(struct layer_end *end)
     for (unsigned i = end->layer_count; i > 0; i--) {
         net_layer_destroy(end->layers[i - 1]);
     }
+    net_caller_destroy(end->env.caller);
     bytes_buf_finish(&end->sent);
     bytes_buf_finish(&end->last);
     bytes_buf_finish(&end->all);

@@ -330,6 +330,8 @@ static void every_origin_rule_is_read(void **state)
     assert_non_null(strstr(errors.lines[0].text, "--allow-origins: \"example.com\""));
 }
 
+#define L62 "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz0123456789"
+
 static void the_ip_header_is_a_header_of_a_trusted_proxy(void **state)
 {
     (void)state;
@@ -341,6 +343,27 @@ static void the_ip_header_is_a_header_of_a_trusted_proxy(void **state)
     assert_non_null(strstr(errors.lines[0].text, "must be a header name"));
     errors.count = 0;
     set("ip-header", "X-Real-IP");
+    set("trusted-proxies", "");
+    assert_false(config_check(config, &errors));
+    assert_int_equal(errors.count, 1);
+    assert_non_null(strstr(errors.lines[0].text, "--trusted-proxies"));
+}
+
+static void mapped_headers_begin_with_x_and_come_from_a_trusted_proxy(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"origin",      "X-",  "x-Country", "X-A:",      "X-A_B",
+                                      "X-A X-B X-a", "Y-A", "X-A X-A",   "X-" L62 "m"};
+    set("map-headers", "X-A X-Real-IP X-" L62);
+    assert_good();
+    for (size_t i = 0; i < BASE_COUNT(bad); i++) {
+        set("map-headers", bad[i]);
+        assert_false(config_check(config, &errors));
+        assert_int_equal(errors.count, 1);
+        assert_non_null(strstr(errors.lines[0].text, "--map-headers"));
+        errors.count = 0;
+    }
+    set("map-headers", "X-A");
     set("trusted-proxies", "");
     assert_false(config_check(config, &errors));
     assert_int_equal(errors.count, 1);
@@ -389,6 +412,7 @@ int main(void)
         WITH_CONFIG(the_admin_port_is_an_address_or_off),
         WITH_CONFIG(the_websocket_path_is_a_plain_path),
         WITH_CONFIG(the_ip_header_is_a_header_of_a_trusted_proxy),
+        WITH_CONFIG(mapped_headers_begin_with_x_and_come_from_a_trusted_proxy),
         WITH_CONFIG(a_cookie_needs_a_folder_and_origins),
         WITH_CONFIG(every_origin_rule_is_read),
         WITH_CONFIG(the_node_id_can_be_the_last_part_of_a_path),

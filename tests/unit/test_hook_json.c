@@ -123,8 +123,13 @@ static void the_longest_of_everything_fits(void **state)
     memset(&long_token, '"', sizeof(long_token));
     long_token.player_id[LIMIT_PLAYER_ID_BYTES] = '\0';
     long_token.player_token[LIMIT_TOKEN_BYTES] = '\0';
-    const struct auth_mapped_header headers[AUTH_MAPPED_HEADERS_MAX] = {
-        {"X-A", value}, {"X-B", value}, {"X-C", value}, {"X-D", value}};
+    char name[65];
+    memset(name, 'X', sizeof(name));
+    name[64] = '\0';
+    struct auth_mapped_header headers[LIMIT_MAPPED_HEADERS];
+    for (unsigned i = 0; i < LIMIT_MAPPED_HEADERS; i++) {
+        headers[i] = (struct auth_mapped_header){name, value};
+    }
     struct auth_verify_request request = {
         .token = &long_token,
         .session = "s",
@@ -135,7 +140,7 @@ static void the_longest_of_everything_fits(void **state)
         .origin = origin,
         .user_agent = agent,
         .headers = headers,
-        .header_count = AUTH_MAPPED_HEADERS_MAX,
+        .header_count = LIMIT_MAPPED_HEADERS,
     };
     struct bytes_buf out;
     bytes_buf_init(&out, AUTH_HOOK_BODY_BYTES_MAX);

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "net/caller.h"
 #include "net/http_upgrade.h"
 #include "net/layer_upgrade.h"
 #include "tests/support/layer_end.h"
@@ -657,6 +658,39 @@ static void a_trusted_proxy_says_who_is_calling_and_they_are_asked_for(void **st
     expect_behind("127.0.0.1", "", "HTTP/1.1 101 ", "127.0.0.1:0"); // was asked for at accept
 }
 
+// F-12, F-13: from here it goes on to whoever decides about players.
+static void what_the_request_says_of_its_caller_is_kept(void **state)
+{
+    (void)state;
+    static const char fields[] = "Origin: https://play.example.com\r\nUser-Agent: Browser/1\r\n"
+                                 "X-Client-IP: 192.0.2.1:7\r\nX-Forwarded-For: 7.7.7.7\r\n";
+    struct layer_end end;
+    struct error error = {""};
+    char text[1024];
+    snprintf(text, sizeof(text), "%s%s\r\n", REQUEST, fields);
+    for (int by_proxy = 0; by_proxy < 2; by_proxy++) {
+        serve(&end);
+        assert_true(config_set(end.config, "ip-header", "X-Client-IP", &error));
+        assert_true(net_addr_parse_ip(by_proxy ? "127.0.0.1" : "192.0.2.9", &end.env.remote));
+        assert_int_equal(layer_end_feed(&end, bytes_of_string(text), 0), 0);
+        assert_string_equal(end.env.caller->origin, "https://play.example.com");
+        assert_string_equal(end.env.caller->user_agent, "Browser/1");
+        assert_int_equal(end.env.caller->header_count, by_proxy);
+        if (by_proxy) {
+            assert_string_equal(end.env.caller->headers[0].value, "192.0.2.1:7");
+        }
+        layer_end_finish(&end);
+    }
+    serve(&end);
+    assert_true(config_set(end.config, "map-headers", "X-A", &error));
+    assert_true(net_addr_parse_ip("127.0.0.1", &end.env.remote));
+    assert_int_equal(layer_end_feed(&end, bytes_of_string(REQUEST "X-A: \x61\t\x62\r\n\r\n"), 0),
+                     NET_CLOSE_PROTOCOL);
+    assert_memory_equal(bytes_buf_span(&end.sent).data, "HTTP/1.1 400 ", 13);
+    assert_null(end.env.caller);
+    layer_end_finish(&end);
+}
+
 static void client_and_server_agree_in_every_cut(void **state)
 {
     (void)state;
@@ -739,6 +773,7 @@ int main(void)
         cmocka_unit_test(the_path_is_the_one_that_is_configured),
         cmocka_unit_test(the_page_is_for_dev_unless_it_is_on_or_off),
         cmocka_unit_test(a_trusted_proxy_says_who_is_calling_and_they_are_asked_for),
+        cmocka_unit_test(what_the_request_says_of_its_caller_is_kept),
         cmocka_unit_test(client_and_server_agree_in_every_cut),
         cmocka_unit_test(the_client_asks_for_the_path_of_the_url),
         cmocka_unit_test(a_client_that_is_refused_says_why),
