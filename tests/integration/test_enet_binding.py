@@ -12,7 +12,7 @@ import unittest
 BUILD = os.environ["PADDOCK_BUILD"]
 SOURCES = [f"net/{name}.c" for name in ("enet_platform", "enet_socket", "enet_memory", "addr", "addr_map", "udp_drops")]
 SOURCES += ["config/secret.c"]
-SOURCES += [f"config/base/{name}.c" for name in ("bytes", "clock", "counters", "error")]
+SOURCES += [f"config/base/{name}.c" for name in ("blocks", "bytes", "clock", "counters", "error")]
 PROGRAM = """
 #include <stdio.h>
 #include "net/enet_platform.h"
