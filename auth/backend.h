@@ -88,8 +88,16 @@ typedef void auth_report_done(void *context, enum auth_delivery delivery);
 
 struct auth_backend_impl {
     const char *name;
-    // NULL with one line in *error that says what to mend.
+    // Whether it can work with settings that config_check_backend() has found good: for
+    // --check-config, and the first step of create(). Reads the files that they name and touches
+    // nothing else. False with one line in *error. NULL: it can work with any.
+    bool (*preflight)(const struct config *config, struct error *error);
+    // The settings have passed config_check_backend(). NULL with one line in *error that says what
+    // to mend.
     struct auth_backend *(*create)(const struct auth_backend_env *env, struct error *error);
+    // Whether a player of this backend may have such an id, by its form alone. Who has none that he
+    // could have is denied unasked: verify() never sees him. NULL: any id will do.
+    bool (*could_know)(struct auth_backend *backend, const char *player_id);
     // NULL: cannot begin now (then `done` is not called), treated as AUTH_ERROR / AUTH_RETRY.
     struct auth_call *(*verify)(struct auth_backend *backend,
                                 const struct auth_verify_request *request, auth_verify_done *done,

@@ -88,6 +88,12 @@ static struct auth_call *begin_call(struct fake *fake, void *context, uint64_t d
     return call;
 }
 
+static bool fake_could_know(struct auth_backend *backend, const char *player_id)
+{
+    (void)backend;
+    return strncmp(player_id, AUTH_FAKE_FOREIGN, sizeof(AUTH_FAKE_FOREIGN) - 1) != 0;
+}
+
 static struct auth_call *fake_verify(struct auth_backend *backend,
                                      const struct auth_verify_request *request,
                                      auth_verify_done *done, void *context)
@@ -224,6 +230,7 @@ static void fake_destroy(struct auth_backend *backend)
 const struct auth_backend_impl auth_backend_fake = {
     .name = "fake",
     .create = fake_create,
+    .could_know = fake_could_know,
     .verify = fake_verify,
     .report = fake_report,
     .cancel = fake_cancel,

@@ -23,6 +23,9 @@ extern const struct auth_backend_impl auth_backend_fake;
 
 #define AUTH_FAKE_SLOW_MS 2000
 
+// Ids that begin so are none of this backend's.
+#define AUTH_FAKE_FOREIGN "foreign/"
+
 enum auth_fake_report {
     AUTH_FAKE_DELIVER,
     AUTH_FAKE_REFUSE,

@@ -28,6 +28,7 @@
 #define NODE_NAME_BYTES   32
 #define SESSION_ID_BYTES  256
 #define URL_BYTES         (URL_TEXT_BYTES + 16)
+#define UNAUTHORIZED      "does the service know this server's FUSION_SERVER_TOKEN?"
 
 struct backend_http {
     struct auth_backend base;
@@ -144,10 +145,12 @@ static bool try_again(struct auth_call *call, const struct auth_http_answer *ans
     return true;
 }
 
-// A status that says no to this player, and not that something is wrong with the service or us.
+// A status that refuses what was asked, and not one that says that something is wrong with the
+// service or with us: 401 is about our server token, and neither a player nor a result can help it.
 static bool is_refusal(unsigned status)
 {
-    return status >= 400 && status < 500 && status != 408 && status != 425 && status != 429;
+    return status >= 400 && status < 500 && status != 401 && status != 408 && status != 425 &&
+           status != 429;
 }
 
 static void on_connect_answer(void *context, const struct auth_http_answer *answer)
@@ -165,9 +168,9 @@ static void on_connect_answer(void *context, const struct auth_http_answer *answ
     } else if (is_refusal(answer->status)) {
         verdict = AUTH_NO;
     }
-    // 401 and 403 are a service's way to say no; 404 is more likely a wrong backend-url.
+    // 403 is a service's way to say no; 404 is more likely a wrong backend-url.
     if (verdict == AUTH_ERROR || (verdict == AUTH_NO && answer->status > 403)) {
-        log_answer("connect", answer, why);
+        log_answer("connect", answer, answer->status == 401 ? UNAUTHORIZED : why);
     }
     end_verification(call, verdict, &attributes);
 }
@@ -260,13 +263,13 @@ static struct auth_call *http_verify(struct auth_backend *base,
 
 // ---- results
 
-// 409: it is there already. 401: our token is wrong, which is nothing that the result can help.
+// 409: it is there already.
 static enum auth_delivery delivery_of(unsigned status)
 {
     if ((status >= 200 && status < 300) || status == 409) {
         return AUTH_DELIVERED;
     }
-    return is_refusal(status) && status != 401 ? AUTH_REFUSED : AUTH_RETRY;
+    return is_refusal(status) ? AUTH_REFUSED : AUTH_RETRY;
 }
 
 static void on_result_answer(void *context, const struct auth_http_answer *answer)
@@ -277,7 +280,7 @@ static void on_result_answer(void *context, const struct auth_http_answer *answe
     void *user = call->context;
     call->http = NULL;
     if (delivery != AUTH_DELIVERED) {
-        log_answer("results", answer, NULL);
+        log_answer("results", answer, answer->status == 401 ? UNAUTHORIZED : NULL);
     }
     call_destroy(call);
     done(user, delivery);
@@ -421,22 +424,6 @@ static bool make_urls(struct backend_http *backend, struct error *error)
     return true;
 }
 
-// It travels in a header.
-static bool check_server_token(const struct config *config, struct error *error)
-{
-    if (!config->fusion_server_token) {
-        return error_set(error, "http backend: needs the server token; set FUSION_SERVER_TOKEN");
-    }
-    struct bytes_span token = secret_span(config->fusion_server_token);
-    for (size_t i = 0; i < token.size; i++) {
-        if (token.data[i] <= 0x20 || token.data[i] >= 0x7f) {
-            return error_set(error, "http backend: the server token travels in an HTTP header and "
-                                    "must be visible ASCII without spaces");
-        }
-    }
-    return true;
-}
-
 static void count_in(struct backend_http *backend, struct counters *counters)
 {
     static const char name[] = "paddock_backend_notices";
@@ -450,9 +437,7 @@ static void count_in(struct backend_http *backend, struct counters *counters)
 
 static struct auth_backend *http_create(const struct auth_backend_env *env, struct error *error)
 {
-    if (!check_server_token(env->config, error)) {
-        return NULL;
-    }
+    assert(env->config->fusion_server_token); // config_check_backend() has seen to it
     struct backend_http *backend = calloc(1, sizeof(*backend));
     if (!backend) {
         error_set(error, "out of memory");
@@ -516,6 +501,7 @@ static bool http_check(const struct auth_backend_env *env, FILE *out, struct err
 
 const struct auth_backend_impl auth_backend_http = {
     .name = "http",
+    .preflight = auth_http_preflight,
     .create = http_create,
     .verify = http_verify,
     .report = http_report,

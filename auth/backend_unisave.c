@@ -48,7 +48,6 @@ struct unisave {
     struct story story;
     uint64_t *answers[AUTH_UNISAVE_KINDS];
     uint64_t *no_answers; // auth/http counts them by reason
-    uint64_t *foreign_ids;
     uint64_t *not_repeated;
 };
 
@@ -252,8 +251,9 @@ static void on_verified(void *context, const struct auth_http_answer *http)
 }
 
 // The database answers an id of another collection with an exception; the key is its business.
-static bool has_prefix(const char *player_id, const char *prefix)
+static bool unisave_could_know(struct auth_backend *backend, const char *player_id)
 {
+    const char *prefix = unisave_of(backend)->config->unisave_id_prefix;
     size_t size = strlen(prefix);
     return strncmp(player_id, prefix, size) == 0 && player_id[size] != '\0';
 }
@@ -271,12 +271,6 @@ static struct auth_call *unisave_verify(struct auth_backend *backend,
     call->verify_done = done;
     call->verdict = AUTH_ERROR; // until somebody says otherwise
     call->deadline_ns = loop_now_ns(unisave->loop) + (uint64_t)config->verify_ms * CLOCK_NS_PER_MS;
-    if (!has_prefix(request->token->player_id, config->unisave_id_prefix)) {
-        ++*unisave->foreign_ids;
-        call->verdict = AUTH_NO;
-        answer_soon(call);
-        return call;
-    }
     struct auth_unisave_caller caller =
         caller_of(unisave, config->unisave_auth_facet, config->unisave_auth_method);
     if (!auth_unisave_call_verify(&caller, request->token, &call->body) || !ask_to_verify(call)) {
@@ -463,15 +457,14 @@ static bool make_url(struct unisave *unisave, struct error *error)
     return true;
 }
 
-static bool check_arguments(struct unisave *unisave, struct error *error)
+static bool read_arguments(const struct config *config, struct auth_unisave_arguments *arguments,
+                           struct error *error)
 {
-    const struct config *config = unisave->config;
-    if (!auth_unisave_arguments_parse(config->unisave_result_arguments, &unisave->arguments,
-                                      error)) {
+    if (!auth_unisave_arguments_parse(config->unisave_result_arguments, arguments, error)) {
         return error_prefix(error, "--unisave-result-arguments");
     }
     if (config->unisave_result_placings != AUTH_UNISAVE_WINNER &&
-        !auth_unisave_arguments_have(&unisave->arguments, AUTH_UNISAVE_PLACE)) {
+        !auth_unisave_arguments_have(arguments, AUTH_UNISAVE_PLACE)) {
         return error_set(error, "--unisave-result-arguments: without place the result method "
                                 "could not tell the winner from the others that "
                                 "--unisave-result-placings reports");
@@ -479,41 +472,10 @@ static bool check_arguments(struct unisave *unisave, struct error *error)
     return true;
 }
 
-// Names what is to be mended, not the value: it may be the token.
-static bool check_text(const char *setting, struct bytes_span text, struct error *error)
+static bool unisave_preflight(const struct config *config, struct error *error)
 {
-    bool good = text.size > 0 && bytes_is_utf8(text);
-    for (size_t i = 0; i < text.size; i++) {
-        good = good && text.data[i] >= 0x20 && text.data[i] != 0x7f;
-    }
-    return good || error_set(error, "--%s: must be text without control characters, and not empty",
-                             setting);
-}
-
-static bool check_texts(const struct config *config, struct error *error)
-{
-    const struct {
-        const char *setting;
-        const char *text;
-    } texts[] = {
-        {"unisave-game-token", config->unisave_game_token},
-        {"unisave-backend-hash", config->unisave_backend_hash},
-        {"unisave-build-guid", config->unisave_build_guid},
-        {"unisave-device-id", config->unisave_device_id},
-        {"unisave-auth-facet", config->unisave_auth_facet},
-        {"unisave-auth-method", config->unisave_auth_method},
-        {"unisave-result-facet", config->unisave_result_facet},
-        {"unisave-result-method", config->unisave_result_method},
-    };
-    for (size_t i = 0; i < BASE_COUNT(texts); i++) {
-        if (!check_text(texts[i].setting, bytes_of_string(texts[i].text), error)) {
-            return false;
-        }
-    }
-    struct bytes_span server_token = config->fusion_server_token
-                                         ? secret_span(config->fusion_server_token)
-                                         : bytes_of_string("");
-    return check_text("fusion-server-token", server_token, error);
+    struct auth_unisave_arguments arguments;
+    return read_arguments(config, &arguments, error) && auth_http_preflight(config, error);
 }
 
 static void count_in(struct unisave *unisave, struct counters *counters)
@@ -525,9 +487,6 @@ static void count_in(struct unisave *unisave, struct counters *counters)
                                            auth_unisave_kind_name((enum auth_unisave_kind)i));
     }
     unisave->no_answers = counter_cell(counters, COUNTER_TOTAL, name, help, "outcome", "no_answer");
-    unisave->foreign_ids =
-        counter_cell(counters, COUNTER_TOTAL, "paddock_unisave_foreign_ids",
-                     "players denied unasked: no id of this backend", NULL, NULL);
     unisave->not_repeated = counter_cell(
         counters, COUNTER_TOTAL, "paddock_unisave_not_repeated",
         "results with an unknown outcome that at_most_once did not send again", NULL, NULL);
@@ -535,6 +494,7 @@ static void count_in(struct unisave *unisave, struct counters *counters)
 
 static struct auth_backend *unisave_create(const struct auth_backend_env *env, struct error *error)
 {
+    assert(env->config->fusion_server_token); // config_check_backend() has seen to it
     struct unisave *unisave = calloc(1, sizeof(*unisave));
     if (!unisave) {
         error_set(error, "unisave backend: out of memory");
@@ -543,8 +503,7 @@ static struct auth_backend *unisave_create(const struct auth_backend_env *env, s
     unisave->base.impl = &auth_backend_unisave;
     unisave->loop = env->loop;
     unisave->config = env->config;
-    if (!check_texts(env->config, error) || !check_arguments(unisave, error) ||
-        !make_url(unisave, error)) {
+    if (!read_arguments(env->config, &unisave->arguments, error) || !make_url(unisave, error)) {
         goto fail;
     }
     unisave->http = auth_http_create(env->loop, env->config, env->counters, error);
@@ -584,7 +543,9 @@ static bool unisave_check(const struct auth_backend_env *env, FILE *out, struct 
 
 const struct auth_backend_impl auth_backend_unisave = {
     .name = "unisave",
+    .preflight = unisave_preflight,
     .create = unisave_create,
+    .could_know = unisave_could_know,
     .verify = unisave_verify,
     .report = unisave_report,
     .cancel = unisave_cancel,

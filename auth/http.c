@@ -29,6 +29,7 @@
 #define SYSTEM_AUTHORITIES           "/etc/ssl/certs/ca-certificates.crt"
 #define SYSTEM_TRUST_CONNECTIONS_MAX 8L
 #define HEADER_LINE_BYTES_MAX        (SECRET_BYTES_MAX + 64)
+#define PEM_LINES_MAX                65536
 
 struct auth_http {
     struct loop *loop;
@@ -544,16 +545,37 @@ void auth_http_cancel(struct auth_http_call *call)
 
 // ---- the client
 
-static bool check_file(const char *name, const char *path, struct error *error)
+// libcurl would say so at each request, naming no setting, while players hear 4503.
+static bool check_pem(const char *setting, const char *path, const char *label, struct error *error)
 {
-    FILE *file = path[0] ? fopen(path, "re") : NULL;
-    if (path[0] && !file) {
-        return error_set(error, "--%s=%.200s: cannot read it: %s", name, path, strerror(errno));
+    char line[256];
+    bool found = false;
+    FILE *file = fopen(path, "re");
+    if (!file) {
+        return error_set(error, "--%s=%.200s: cannot read it: %s", setting, path, strerror(errno));
     }
-    if (file) {
-        fclose(file);
+    setvbuf(file, NULL, _IONBF, 0); // it may hold a private key, whose copy would stay in the heap
+    for (unsigned i = 0; !found && i < PEM_LINES_MAX && fgets(line, sizeof(line), file); i++) {
+        found = strncmp(line, "-----BEGIN ", 11) == 0 && strstr(line, label);
     }
-    return true;
+    bool failed = ferror(file);
+    if (failed) {
+        error_set(error, "--%s=%.200s: cannot read it: %s", setting, path, strerror(errno));
+    } else if (!found) {
+        error_set(error, "--%s=%.200s: there is no PEM %s in it", setting, path, label);
+    }
+    fclose(file);
+    secret_wipe(line, sizeof(line));
+    return found;
+}
+
+bool auth_http_preflight(const struct config *config, struct error *error)
+{
+    const char *ca = config->backend_ca, *cert = config->backend_cert, *key = config->backend_key;
+    return (!ca[0] || check_pem("backend-ca", ca, "CERTIFICATE", error)) &&
+           (!cert[0] || check_pem("backend-cert", cert, "CERTIFICATE", error)) &&
+           (!cert[0] || key[0] || check_pem("backend-cert", cert, "PRIVATE KEY", error)) &&
+           (!key[0] || check_pem("backend-key", key, "PRIVATE KEY", error));
 }
 
 static void count_in(struct auth_http *http, struct counters *counters)
@@ -590,9 +612,7 @@ static bool set_up_multi(struct auth_http *http)
 struct auth_http *auth_http_create(struct loop *loop, const struct config *config,
                                    struct counters *counters, struct error *error)
 {
-    if (!check_file("backend-ca", config->backend_ca, error) ||
-        !check_file("backend-cert", config->backend_cert, error) ||
-        !check_file("backend-key", config->backend_key, error)) {
+    if (!auth_http_preflight(config, error)) {
         return NULL;
     }
     struct auth_http *http = calloc(1, sizeof(*http));

@@ -68,8 +68,10 @@ struct auth_http_answer {
 // answer lives as long as this. May post and cancel, but not destroy.
 typedef void auth_http_done(void *context, const struct auth_http_answer *answer);
 
-// Certificates come from config (backend-ca, backend-cert, backend-key); unreadable files are told
-// here. NULL with one line in *error.
+// Whether the files of certificates that config names (backend-ca, backend-cert, backend-key) are
+// there and PEM. False with one line in *error that begins with the setting's name.
+bool auth_http_preflight(const struct config *config, struct error *error) BASE_MUST_USE;
+// NULL with one line in *error, also when the preflight fails.
 struct auth_http *auth_http_create(struct loop *loop, const struct config *config,
                                    struct counters *counters, struct error *error) BASE_MUST_USE;
 void auth_http_destroy(struct auth_http *http); // cancels every call

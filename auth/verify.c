@@ -24,11 +24,13 @@ enum ending {
     ENDING_NO_PLACE,
     ENDING_BREAKER,
     ENDING_CANCELLED,
+    ENDING_FOREIGN,
     ENDING_COUNT,
 };
 
 static const char *const ending_names[ENDING_COUNT] = {
-    "admitted", "denied", "error", "deadline", "no_place", "breaker_open", "cancelled",
+    "admitted", "denied",       "error",     "deadline",
+    "no_place", "breaker_open", "cancelled", "foreign_id",
 };
 
 struct header {
@@ -327,13 +329,18 @@ static void on_deadline(void *context)
     promote(verify);
 }
 
-bool auth_verify_start(struct auth_verify *verify, uint64_t owner,
-                       const struct auth_verify_request *request)
+enum auth_start auth_verify_start(struct auth_verify *verify, uint64_t owner,
+                                  const struct auth_verify_request *request)
 {
+    const struct auth_backend_impl *impl = verify->backend->impl;
     assert(*find(verify, owner) == NONE);
+    if (impl->could_know && !impl->could_know(verify->backend, request->token->player_id)) {
+        ++*verify->endings[ENDING_FOREIGN];
+        return AUTH_FOREIGN;
+    }
     if (verify->first_free == NONE) {
         ++*verify->endings[ENDING_NO_PLACE];
-        return false;
+        return AUTH_NOT_STARTED;
     }
     struct slot *slot = add_slot(verify, owner, request);
     // Nobody overtakes those who wait, not even when a place is just becoming free.
@@ -341,15 +348,15 @@ bool auth_verify_start(struct auth_verify *verify, uint64_t owner,
         if (verify->first_waiting == NONE) {
             verify->first_waiting = (uint32_t)(slot - verify->slots);
         }
-        return true;
+        return AUTH_STARTED;
     }
     enum ending failure;
     if (!begin(slot, &failure)) {
         ++*verify->endings[failure];
         remove_slot(verify, slot);
-        return false;
+        return AUTH_NOT_STARTED;
     }
-    return true;
+    return AUTH_STARTED;
 }
 
 void auth_verify_cancel(struct auth_verify *verify, uint64_t owner)

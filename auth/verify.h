@@ -19,6 +19,13 @@ enum auth_outcome {
     AUTH_ADMITTED,
 };
 
+enum auth_start {
+    AUTH_STARTED,     // `outcome` will be called
+    AUTH_NOT_STARTED, // neither place nor queue, a backend that cannot begin, or the breaker is
+                      // open
+    AUTH_FOREIGN,     // no id that the backend could know: nobody was asked
+};
+
 // Called from the loop, once per started request that was not cancelled; never from inside start.
 // May start and cancel, but not destroy. `attributes` is never NULL.
 typedef void auth_verify_outcome(void *user, uint64_t owner, enum auth_outcome outcome,
@@ -30,11 +37,12 @@ struct auth_verify *auth_verify_create(struct loop *loop, struct auth_backend *b
                                        uint64_t seed, auth_verify_outcome *outcome, void *user)
     BASE_MUST_USE;
 void auth_verify_destroy(struct auth_verify *verify); // cancels all, calls nothing
-// Copies what it needs from the request. At most one request per owner (asserted). False: neither
-// place nor queue, a backend that cannot begin, or the breaker is open; counted, `outcome` is not
-// called, and the caller does as for AUTH_UNAVAILABLE.
-bool auth_verify_start(struct auth_verify *verify, uint64_t owner,
-                       const struct auth_verify_request *request) BASE_MUST_USE;
+// Copies what it needs from the request. At most one request per owner (asserted). What was not
+// started is counted, `outcome` is not called, and the caller does as for AUTH_UNAVAILABLE, or as
+// for AUTH_DENIED when the id is foreign. That says nothing about the backend, so the breaker does
+// not hear of it and an open one does not hide it.
+enum auth_start auth_verify_start(struct auth_verify *verify, uint64_t owner,
+                                  const struct auth_verify_request *request) BASE_MUST_USE;
 void auth_verify_cancel(struct auth_verify *verify, uint64_t owner); // unknown owner: no-op
 // At the backend or waiting for a place there.
 unsigned auth_verify_in_flight(const struct auth_verify *verify);

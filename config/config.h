@@ -92,6 +92,9 @@ bool config_choice_is(const char *name, int value, const char *choice);
 // listeners, plaintext off loopback, server token outside --dev ...); adds to *errors.
 bool config_check(const struct config *config, struct error_list *errors) BASE_MUST_USE;
 
+// The part of config_check() that the chosen backend needs, for commands that speak to it.
+bool config_check_backend(const struct config *config, struct error_list *errors) BASE_MUST_USE;
+
 // Whether the backend may be spoken to at `text`: http or https without a query, and http only on
 // this machine or with --allow-plaintext-backend. False with one line in *error that begins with
 // the setting's name.

@@ -10,6 +10,7 @@
 
 #include "config/config_option.h"
 #include "config/origin.h"
+#include "config/secret.h"
 #include "config/url.h"
 
 // "--name=value (where it came from): what is wrong"; `value` NULL: nothing was given.
@@ -258,26 +259,55 @@ static void check_unisave(const struct config *config, struct error_list *errors
     for (size_t i = 0; i < BASE_COUNT(needed); i++) {
         if (!needed[i].value[0]) {
             complain(config, errors, needed[i].name, NULL, "the unisave backend needs it");
+        } else if (!bytes_is_utf8(bytes_of_string(needed[i].value))) {
+            complain(config, errors, needed[i].name, NULL, "travels in JSON, so it must be UTF-8");
         }
     }
+}
+
+// It names what is to be mended and never the value.
+static void check_token_of_service(const struct config *config, bool is_unisave,
+                                   struct error_list *errors)
+{
     // A facet of the guide compares what it gets with what it has, and null with null is equal.
-    if (config->dev && !config->fusion_server_token) {
-        error_list_add(errors, "the server token is missing: the unisave backend needs the one "
-                               "that its facets compare with, also with --dev; set "
-                               "FUSION_SERVER_TOKEN or FUSION_SERVER_TOKEN_FILE");
+    if (!config->fusion_server_token) {
+        error_list_add(errors,
+                       "the server token is missing: the %s backend needs it, also with --dev; set "
+                       "FUSION_SERVER_TOKEN or FUSION_SERVER_TOKEN_FILE",
+                       is_unisave ? "unisave" : "http");
+        return;
     }
+    struct bytes_span token = secret_span(config->fusion_server_token);
+    bool good = !is_unisave || bytes_is_utf8(token);
+    for (size_t i = 0; i < token.size; i++) {
+        uint8_t byte = token.data[i];
+        good = good && byte != 0x7f && (is_unisave ? byte >= 0x20 : byte > 0x20 && byte < 0x7f);
+    }
+    if (!good) {
+        complain(config, errors, "fusion-server-token", NULL, "%s",
+                 is_unisave
+                     ? "travels in JSON, so it must be UTF-8 without control characters"
+                     : "travels in an HTTP header, so it must be visible ASCII without spaces");
+    }
+}
+
+static bool backend_is_service(const struct config *config)
+{
+    return !config_choice_is("backend", config->backend, "embedded");
 }
 
 static void check_backend(const struct config *config, struct error_list *errors)
 {
+    bool is_unisave = config_choice_is("backend", config->backend, "unisave");
     struct url url;
     struct error error;
-    bool is_http = config_choice_is("backend", config->backend, "http");
-    if (is_http && !config->backend_url[0]) {
-        complain(config, errors, "backend-url", NULL, "the http backend needs it");
+    if (backend_is_service(config)) {
+        check_token_of_service(config, is_unisave, errors);
     }
-    if (config_choice_is("backend", config->backend, "unisave")) {
+    if (is_unisave) {
         check_unisave(config, errors);
+    } else if (backend_is_service(config) && !config->backend_url[0]) {
+        complain(config, errors, "backend-url", NULL, "the http backend needs it");
     }
     if (config->backend_url[0] &&
         !config_backend_url(config, "backend-url", config->backend_url, &url, &error)) {
@@ -286,6 +316,13 @@ static void check_backend(const struct config *config, struct error_list *errors
     if (config->backend_key[0] && !config->backend_cert[0]) {
         complain(config, errors, "backend-key", NULL, "useless without --backend-cert");
     }
+}
+
+bool config_check_backend(const struct config *config, struct error_list *errors)
+{
+    unsigned errors_before = errors->count;
+    check_backend(config, errors);
+    return errors->count == errors_before;
 }
 
 // A store's name is one folder's, not a path to any other.
@@ -332,7 +369,7 @@ bool config_check(const struct config *config, struct error_list *errors)
     check_auth_cookie(config, errors);
     check_backend(config, errors);
     check_certificates(config, errors);
-    if (!config->dev && !config->fusion_server_token) {
+    if (!config->dev && !config->fusion_server_token && !backend_is_service(config)) {
         error_list_add(errors, "the server token is missing: set FUSION_SERVER_TOKEN, "
                                "FUSION_SERVER_TOKEN_FILE or --fusion-server-token, or start with "
                                "--dev on a laptop");

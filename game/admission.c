@@ -173,8 +173,15 @@ static void start_verification(struct game_admission *admission, struct member *
              LOG_S("transport", info->transport), LOG_S("remote", remote), LOG_S("client", client));
     set_state(admission, member, GAME_ADMISSION_VERIFYING);
     net_conn_set_state(admission->env.conns, member->conn, NET_STATE_WAIT);
-    if (!auth_verify_start(admission->env.verify, net_conn_id_key(member->conn), &request)) {
+    switch (auth_verify_start(admission->env.verify, net_conn_id_key(member->conn), &request)) {
+    case AUTH_STARTED:
+        break;
+    case AUTH_NOT_STARTED:
         kick(admission, member, NET_CLOSE_BACKEND_DOWN);
+        break;
+    case AUTH_FOREIGN:
+        kick(admission, member, NET_CLOSE_AUTH_DENIED);
+        break;
     }
 }
 

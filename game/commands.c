@@ -229,6 +229,10 @@ static bool work_outbox(const struct config *config, char **words, int count, st
 static bool try_backend(const struct config *config, struct loop *loop, struct error *error)
 {
     const struct auth_backend_impl *impl = auth_backend_find(config);
+    struct error_list errors = {0};
+    if (!config_check_backend(config, &errors)) {
+        return error_set(error, "%s", errors.lines[0].text);
+    }
     struct counters *counters = counters_create();
     struct worker *worker = worker_create(loop, "check", CHECK_JOBS_MAX, true, error);
     struct auth_backend_env env = {loop, worker, counters, config};

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "auth/backend.h"
 #include "game/maps.h"
 #include "net/addr_limit.h"
 #include "net/tls_store.h"
@@ -67,6 +68,12 @@ static bool can_load_certificates(const struct config *config, struct error *err
     return loaded;
 }
 
+static bool can_use_backend(const struct config *config, struct error *error)
+{
+    const struct auth_backend_impl *impl = auth_backend_find(config);
+    return !impl->preflight || impl->preflight(config, error);
+}
+
 static bool can_load_maps(const struct config *config, struct error *error)
 {
     struct game_maps *maps = game_maps_load(game_sim_chosen(config), config, error);
@@ -77,7 +84,8 @@ static bool can_load_maps(const struct config *config, struct error *error)
 bool game_preflight(const struct config *config, struct error_list *errors)
 {
     static bool (*const checks[])(const struct config *config, struct error *error) = {
-        can_limit_addresses, can_load_certificates, can_load_maps, game_preflight_replay_dir};
+        can_limit_addresses, can_load_certificates, can_use_backend, can_load_maps,
+        game_preflight_replay_dir};
     unsigned before = errors->count;
     struct error error;
     for (unsigned i = 0; i < config->listen.count; i++) {

@@ -443,7 +443,8 @@ class BackendHttp(TestCase):
     def test_a_wrong_server_token_admits_nobody(self):
         hooks = self.hooks()
         server = self.serve("--backend=http", f"--backend-url={hooks.url}", env={"FUSION_SERVER_TOKEN": "another"})
-        self.assertEqual(self.join(server, "Alice").wait_closed(), 4003)
+        self.assertEqual(self.join(server, "Alice").wait_closed(), 4503) # it is not he who is refused
+        self.assertIn("FUSION_SERVER_TOKEN", server.wait_event("hook_failed", hook="connect", status=401)["why"])
         self.assertEqual(hooks.state["complaints"], ["connect: Authorization is not what it should be"])
         self.stop_cleanly(server)
 

@@ -186,7 +186,8 @@ class Unisave(TestCase):
             token = json.dumps({"unisavePlayerId": player_id, "fusionPlayerToken": "QUFB"})
             self.assertEqual(self.is_admitted(server, player_id, token), 4003)
         self.assertEqual(gateway.calls(), [])
-        self.assertEqual(server.metric("paddock_unisave_foreign_ids_total"), 4)
+        self.assertEqual(server.metric('paddock_verifications_total{outcome="foreign_id"}'), 4)
+        self.assertEqual(server.metric('paddock_verifications_total{outcome="denied"}'), 0)
         self.stop_cleanly(server)
 
     def test_one_connection_and_one_session_serve_all_calls(self):
@@ -456,7 +457,9 @@ class Unisave(TestCase):
                 ((), {"returned": True}, "says yes to a player who does not exist"),
                 ((), {"returned": None}, "returned neither true nor false"),
                 ((), {"raw": http(b"<html></html>")}, "is --backend-url a Unisave server?"),
-                (("--backend-ca=/etc/hostname",), {}, "no answer from https://127.0.0.1"),
+                (("--backend-ca=/etc/hostname",), {}, "--backend-ca=/etc/hostname: there is no PEM CERTIFICATE"),
+                (("--unisave-build-guid=",), {}, "--unisave-build-guid (flag): the unisave backend needs it"),
+                (("--backend-url=https://127.0.0.1:1/",), {}, "no answer from https://127.0.0.1:1/"),
                 (("--verify-ms=200",), {"hang": True}, "timeout")):
             gateway.script(*([script] if script else []))
             done = self.check(gateway, *flags)

@@ -70,8 +70,9 @@ class Service:
     # ---- what comes
 
     def check_head(self, hook, headers, version, body):
-        wanted = {"Authorization": "Bearer " + self.server_token.decode(), "Content-Type": "application/json",
-                  "Accept": "application/json", "Content-Length": str(len(body))}
+        if not self.is_ours(headers):
+            self.complain(f"{hook}: Authorization is not what it should be")
+        wanted = {"Content-Type": "application/json", "Accept": "application/json", "Content-Length": str(len(body))}
         for name, value in wanted.items():
             if headers.get_all(name) != [value]:
                 self.complain(f"{hook}: {name} is not what it should be")
@@ -82,6 +83,10 @@ class Service:
             self.complain(f"{hook}: User-Agent {headers.get('User-Agent')}")
         if version != "HTTP/1.1":
             self.complain(f"{hook}: {version}")
+
+    def is_ours(self, headers):
+        wanted = b"Bearer " + self.server_token
+        return hmac.compare_digest(headers.get("Authorization", "").encode(), wanted)
 
     def check_signature(self, headers, body):
         wanted = "sha256=" + hmac.new(self.server_token, body, hashlib.sha256).hexdigest()
@@ -170,7 +175,7 @@ class Service:
             self.came[hook].append(body)
             step = self.take_step(hook)
             if len(self.complaints) > complaints_before:
-                return {}, 400, None
+                return {}, 400 if self.is_ours(headers) else 401, None
             if step is None:
                 return {}, *getattr(self, hook)(headers, body)
             if step.get("process"):

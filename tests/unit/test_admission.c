@@ -215,6 +215,16 @@ static void the_backend_hears_who_left_and_who_was_kicked_of_those_it_let_in(voi
     assert_int_equal(counts.kicked, 1);
 }
 
+static void an_id_that_the_backend_cannot_know_is_denied_unasked(void **state)
+{
+    struct session_rig *rig = *state;
+    struct session_rig_peer *peer = come(rig, AUTH_FAKE_FOREIGN "1", AUTH_FAKE_YES, "");
+    assert_int_equal(peer->closed_code, NET_CLOSE_AUTH_DENIED);
+    assert_int_equal(auth_fake_counts(rig->backend).verify_calls, 0);
+    counts_are(rig, 0, 0, 0);
+    assert_int_equal(promised(rig), 0);
+}
+
 static void a_spectator_gets_a_seat_that_says_so(void **state)
 {
     struct session_rig *rig = *state;
@@ -286,6 +296,7 @@ int main(void)
         TEST(goodbye_in_any_state_is_answered_with_1000),
         TEST(a_ping_is_answered_in_any_state),
         TEST(the_backend_hears_who_left_and_who_was_kicked_of_those_it_let_in),
+        TEST(an_id_that_the_backend_cannot_know_is_denied_unasked),
         TEST(a_spectator_gets_a_seat_that_says_so),
         TEST(turning_away_leaves_those_who_are_in),
         TEST(the_end_of_a_session_ends_its_players_and_not_the_promised),

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "config/config.h"
+#include "config/secret.h"
 
 static struct config *config;
 static struct error_list errors;
@@ -115,7 +116,7 @@ static void the_http_backend_needs_a_url_that_does_not_give_the_token_away(void 
     assert_bad("--backend-key: useless without --backend-cert");
 }
 
-static void the_unisave_backend_needs_its_game_and_always_the_server_token(void **state)
+static void the_unisave_backend_needs_its_game(void **state)
 {
     (void)state;
     set("backend", "unisave");
@@ -131,12 +132,55 @@ static void the_unisave_backend_needs_its_game_and_always_the_server_token(void 
     assert_bad("--backend-url=http://unisave.example/: would send the server token where anybody "
                "on the way can read it; use https://, or say --allow-plaintext-backend");
     set("backend-url", "");
+    set("unisave-device-id", "\xff");
+    assert_bad("--unisave-device-id: travels in JSON, so it must be UTF-8");
+}
+
+static void give_token(const char *text, size_t size)
+{
     secret_destroy(config->fusion_server_token);
-    config->fusion_server_token = NULL;
+    config->fusion_server_token = secret_create(bytes_of(text, size));
+}
+
+static void a_backend_that_is_a_service_needs_a_server_token_that_can_travel(void **state)
+{
+    static const struct {
+        const char *token;
+        size_t size;
+        bool in_header, in_json;
+    } rows[] = {
+        {"kJ3+/a==", 8, true, true}, {"two words", 9, false, true}, {"Zo\xc3\xab", 4, false, true},
+        {"a\nb", 3, false, false},   {"a\0b", 3, false, false},     {"a\x7f", 2, false, false},
+        {"\xff", 1, false, false},
+    };
+    (void)state;
     set("dev", "true");
-    assert_bad("the server token is missing: the unisave backend needs the one that its facets "
-               "compare with, also with --dev; set FUSION_SERVER_TOKEN or "
-               "FUSION_SERVER_TOKEN_FILE");
+    set("unisave-game-token", "game");
+    set("unisave-backend-hash", "hash");
+    set("unisave-build-guid", "guid");
+    set("backend-url", "https://backend.example/");
+    for (size_t i = 0; i < BASE_COUNT(rows); i++) {
+        give_token(rows[i].token, rows[i].size);
+        set("backend", "http");
+        rows[i].in_header ? assert_good()
+                          : assert_bad("--fusion-server-token: travels in an HTTP header, so it "
+                                       "must be visible ASCII without spaces");
+        set("backend", "unisave");
+        rows[i].in_json ? assert_good()
+                        : assert_bad("--fusion-server-token: travels in JSON, so it must be UTF-8 "
+                                     "without control characters");
+        set("backend", "embedded");
+        assert_good();
+    }
+    give_token("", 0);
+    assert_null(config->fusion_server_token);
+    set("backend", "unisave");
+    assert_bad("the server token is missing: the unisave backend needs it, also with --dev; set "
+               "FUSION_SERVER_TOKEN or FUSION_SERVER_TOKEN_FILE");
+    set("backend", "http");
+    set("dev", "false");
+    assert_bad("the server token is missing: the http backend needs it, also with --dev; set "
+               "FUSION_SERVER_TOKEN or FUSION_SERVER_TOKEN_FILE");
 }
 
 static void dev_needs_none(void **state)
@@ -400,7 +444,8 @@ int main(void)
         WITH_CONFIG(the_defaults_need_a_token),
         WITH_CONFIG(dev_needs_none),
         WITH_CONFIG(the_http_backend_needs_a_url_that_does_not_give_the_token_away),
-        WITH_CONFIG(the_unisave_backend_needs_its_game_and_always_the_server_token),
+        WITH_CONFIG(the_unisave_backend_needs_its_game),
+        WITH_CONFIG(a_backend_that_is_a_service_needs_a_server_token_that_can_travel),
         WITH_CONFIG(dev_refuses_to_serve_other_machines),
         WITH_CONFIG(keys_and_certificates_come_in_pairs),
         WITH_CONFIG(a_store_is_one_folder),

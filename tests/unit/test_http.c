@@ -593,7 +593,38 @@ static void files_that_cannot_be_read_are_told_at_the_start(void **state)
     assert_null(auth_http_create(fixture->rig.loop, config, fixture->rig.counters, &error));
     assert_string_equal(error.text,
                         "--backend-ca=/nowhere/ca.pem: cannot read it: No such file or directory");
+    snprintf(config->backend_ca, sizeof(config->backend_ca), "/tmp");
+    assert_false(auth_http_preflight(config, &error));
+    assert_string_equal(error.text, "--backend-ca=/tmp: cannot read it: Is a directory");
     config->backend_ca[0] = '\0';
+}
+
+static void files_without_what_they_are_named_for_are_told_at_the_start(void **state)
+{
+    static const char certificate[] = "subject=CN = us\n-----BEGIN CERTIFICATE-----\n";
+    static const char key[] = "-----BEGIN EC PRIVATE KEY-----\n";
+    struct fixture *fixture = *state;
+    struct config *config = &fixture->rig.config;
+    struct error error = {0};
+    char cert_path[AUTH_RIG_PATH_BYTES];
+    char key_path[AUTH_RIG_PATH_BYTES];
+    char wanted[256];
+    write_file(auth_rig_path(&fixture->rig, "cert.pem", cert_path), bytes_of_string(certificate));
+    write_file(auth_rig_path(&fixture->rig, "key.pem", key_path), bytes_of_string(key));
+    snprintf(config->backend_cert, sizeof(config->backend_cert), "%s", cert_path);
+    assert_false(auth_http_preflight(config, &error));
+    snprintf(wanted, sizeof(wanted), "--backend-cert=%s: there is no PEM PRIVATE KEY in it",
+             cert_path);
+    assert_string_equal(error.text, wanted);
+    snprintf(config->backend_key, sizeof(config->backend_key), "%s", key_path);
+    assert_true(auth_http_preflight(config, &error));
+    snprintf(config->backend_cert, sizeof(config->backend_cert), "%s", key_path);
+    assert_false(auth_http_preflight(config, &error));
+    snprintf(wanted, sizeof(wanted), "--backend-cert=%s: there is no PEM CERTIFICATE in it",
+             key_path);
+    assert_string_equal(error.text, wanted);
+    config->backend_cert[0] = '\0';
+    config->backend_key[0] = '\0';
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -621,6 +652,7 @@ int main(void)
         TEST(certificates_are_checked),
         TEST(plain_http_on_a_tls_port_and_the_reverse_fail),
         TEST(files_that_cannot_be_read_are_told_at_the_start),
+        TEST(files_without_what_they_are_named_for_are_told_at_the_start),
     };
     return cmocka_run_group_tests_name("http", tests, NULL, NULL);
 }

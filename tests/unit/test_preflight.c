@@ -79,6 +79,20 @@ static void one_broken_thing_is_one_line(void **state)
     }
 }
 
+static void what_the_backend_cannot_work_with_is_told(void **state)
+{
+    (void)state;
+    set("backend-ca", "/nowhere.pem");
+    assert_true(game_preflight(config, &errors)); // the embedded backend does not look there
+    set("backend", "http");
+    assert_bad("--backend-ca=/nowhere.pem: cannot read it");
+    set("backend-ca", "");
+    set("backend", "unisave");
+    set("unisave-result-arguments", "player_id");
+    errors.count = 0;
+    assert_bad("--unisave-result-arguments: server_token must be there");
+}
+
 static void everything_broken_is_told_at_once(void **state)
 {
     (void)state;
@@ -125,6 +139,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(the_defaults_would_start),
         TEST(one_broken_thing_is_one_line),
+        TEST(what_the_backend_cannot_work_with_is_told),
         TEST(everything_broken_is_told_at_once),
         TEST(a_certificate_matters_only_where_tls_is_spoken),
         TEST(a_replay_folder_is_a_folder),

@@ -52,7 +52,7 @@ static bool start(struct fixture *fixture, uint64_t owner, const char *script)
         .remote = "192.0.2.1:5",
         .client = "test/1",
     };
-    bool started = auth_verify_start(fixture->verify, owner, &request);
+    bool started = auth_verify_start(fixture->verify, owner, &request) == AUTH_STARTED;
     memset(session, 'x', sizeof(session) - 1);
     auth_token_wipe(&token);
     return started;
@@ -370,14 +370,14 @@ static void all_that_is_known_of_a_player_reaches_the_backend(void **state)
     struct auth_verify *verify = auth_verify_create(fixture->rig.loop, &notes, &fixture->rig.config,
                                                     fixture->rig.counters, 1, on_outcome, fixture);
     assert_non_null(verify);
-    assert_false(auth_verify_start(verify, 1, &request));
+    assert_int_equal(auth_verify_start(verify, 1, &request), AUTH_NOT_STARTED);
     assert_string_equal(asked, "P1 friday wss 192.0.2.1:5 test/1    none");
     request.local = "198.51.100.7:443";
     request.origin = "https://game.example";
     request.user_agent = "Mozilla/5.0";
     request.headers = headers;
     request.header_count = BASE_COUNT(headers);
-    assert_false(auth_verify_start(verify, 1, &request));
+    assert_int_equal(auth_verify_start(verify, 1, &request), AUTH_NOT_STARTED);
     assert_string_equal(asked, "P1 friday wss 192.0.2.1:5 test/1 198.51.100.7:443 "
                                "https://game.example Mozilla/5.0 X-A 1 2 3 4");
     auth_verify_destroy(verify);
@@ -407,6 +407,33 @@ static void fail_one(struct fixture *fixture, uint64_t owner)
 static uint64_t breaker_gauge(struct fixture *fixture)
 {
     return auth_rig_counter(&fixture->rig, "paddock_backend_breaker_open");
+}
+
+static enum auth_start start_foreign(struct fixture *fixture, uint64_t owner)
+{
+    struct auth_token token = {.player_id = AUTH_FAKE_FOREIGN "1", .player_token = AUTH_FAKE_YES};
+    struct auth_verify_request request = {.token = &token};
+    return auth_verify_start(fixture->verify, owner, &request);
+}
+
+static void a_foreign_id_is_no_question_for_the_backend_and_no_answer_for_the_breaker(void **state)
+{
+    struct fixture *fixture = *state;
+    with_a_breaker(fixture);
+    for (uint64_t owner = 1; owner <= FAILURES; owner++) {
+        assert_false(auth_verify_breaker_open(fixture->verify));
+        assert_int_equal(start_foreign(fixture, owner), AUTH_FOREIGN);
+        fail_one(fixture, owner);
+    }
+    // As if nobody had come between the failures; and nobody closes it so.
+    assert_true(auth_verify_breaker_open(fixture->verify));
+    auth_rig_run_ms(&fixture->rig, 2 * PROBE);
+    assert_int_equal(start_foreign(fixture, 1), AUTH_FOREIGN);
+    assert_true(auth_verify_breaker_open(fixture->verify));
+    assert_int_equal(fixture->count, FAILURES);
+    assert_int_equal(endings(fixture, "foreign_id"), FAILURES + 1);
+    assert_int_equal(auth_fake_counts(fixture->fake).verify_calls, FAILURES);
+    assert_int_equal(auth_verify_in_flight(fixture->verify), 0);
 }
 
 static void after_five_failures_nobody_is_sent_to_the_backend(void **state)
@@ -545,6 +572,7 @@ int main(void)
         TEST(the_outcome_callback_may_start_and_cancel),
         TEST(destroying_cancels_all_and_calls_nothing),
         TEST(a_long_random_run_loses_and_doubles_nobody),
+        TEST(a_foreign_id_is_no_question_for_the_backend_and_no_answer_for_the_breaker),
         TEST(after_five_failures_nobody_is_sent_to_the_backend),
         TEST(a_no_is_an_answer_and_calls_that_cannot_begin_are_failures),
         TEST(those_who_wait_are_told_at_once_when_it_opens),
