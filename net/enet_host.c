@@ -21,7 +21,11 @@
 #define HALF_OPEN_NS      (2 * CLOCK_NS_PER_S)
 #define GOODBYE_NS        (1 * CLOCK_NS_PER_S)
 #define SWEEP_NS          (100 * CLOCK_NS_PER_MS)
-#define AHEAD_MAX         256  // commands of one client that may be on the way
+#define AHEAD_MAX         256 // commands of one client that may be on the way
+#define ASKS_MAX          4   // for a cookie
+#define ASK_NS            (150 * CLOCK_NS_PER_MS)
+#define UNPROVEN_MIN      16
+#define CONNECT_DATA      48   // where a connect request has its data
 #define DIAL_AHEAD_MAX    4096 // of a server that we trust with more
 #define SERVICE_CALLS_MAX 64
 #define SERVICE_BATCH     256 // datagrams that ENet takes in one service call at most
@@ -35,24 +39,60 @@ static bool listens(const struct net_enet_host *host)
 
 // ---- what comes in
 
+static void answer_ask(struct net_enet_host *host, const struct net_addr *from, uint32_t nonce)
+{
+    uint8_t answer[NET_UDP_COOKIE_ANSWER_BYTES];
+    net_udp_cookie_put_answer(answer, nonce,
+                              net_udp_cookie_make(&host->cookies, from, host->now_ns));
+    net_enet_socket_answer(host->socket, from, bytes_of(answer, sizeof(answer)));
+}
+
+// A forger can ask to connect in anybody's name, and each time a slot is taken for two seconds. So
+// only some slots are for those who show no cookie; where cookies are required, none is.
+static enum net_udp_drop check_connect(struct net_enet_host *host, const struct net_addr *from,
+                                       uint8_t *datagram, size_t size)
+{
+    const struct net_enet_setup *setup = &host->setup;
+    enum net_udp_drop reason = net_enet_guard_connect(&host->rules, datagram, size);
+    if (reason != NET_UDP_KEPT) {
+        return reason;
+    }
+    bool proven =
+        setup->authentic || (setup->cookies != NET_UDP_COOKIE_OFF &&
+                             net_udp_cookie_valid(&host->cookies, from, host->now_ns,
+                                                  bytes_get_u32(datagram + CONNECT_DATA)));
+    if (!proven &&
+        (setup->cookies == NET_UDP_COOKIE_REQUIRED || host->unproven >= host->unproven_max)) {
+        return NET_UDP_COOKIE;
+    }
+    if (!setup->calls->admit(setup->user, from)) {
+        return NET_UDP_NOT_ADMITTED;
+    }
+    host->unproven += !proven;
+    bytes_put_u32(datagram + CONNECT_DATA, proven); // ENet keeps it with the peer
+    return NET_UDP_KEPT;
+}
+
 // Who may not connect gets no answer at all: his address is not proven yet, and silence cannot be
 // turned against a third party.
 static enum net_enet_filter_verdict filter(void *user, const struct net_addr *from,
                                            uint8_t *datagram, size_t *size, size_t room)
 {
     struct net_enet_host *host = user;
+    struct bytes_span span = bytes_of(datagram, *size);
     struct net_enet_guard_head head;
+    uint32_t nonce;
     (void)room;
-    if (!net_enet_guard_head(bytes_of(datagram, *size), &head)) {
-        net_udp_drops_count(host->setup.drops, NET_UDP_HEADER);
+    if (host->setup.cookies != NET_UDP_COOKIE_OFF && net_udp_cookie_get_ask(span, &nonce)) {
+        answer_ask(host, from, nonce);
         return NET_ENET_FILTER_DROP;
     }
-    if (head.peer != NET_ENET_NOBODY) {
-        return NET_ENET_FILTER_KNOWN;
-    }
-    enum net_udp_drop reason = net_enet_guard_connect(&host->rules, datagram, *size);
-    if (reason == NET_UDP_KEPT && !host->setup.calls->admit(host->setup.user, from)) {
-        reason = NET_UDP_NOT_ADMITTED;
+    enum net_udp_drop reason = NET_UDP_HEADER;
+    if (net_enet_guard_head(span, &head)) {
+        if (head.peer != NET_ENET_NOBODY) {
+            return NET_ENET_FILTER_KNOWN;
+        }
+        reason = check_connect(host, from, datagram, *size);
     }
     if (reason != NET_UDP_KEPT) {
         net_udp_drops_count(host->setup.drops, reason);
@@ -143,6 +183,9 @@ static int ENET_CALLBACK intercept(ENetHost *enet, ENetEvent *event)
     struct net_enet_host *host = ((struct net_enet_peer *)enet->peers[0].data)->host;
     struct net_enet_guard_head head;
     struct bytes_span datagram = bytes_of(enet->receivedData, enet->receivedDataLength);
+    if (host->asking && net_udp_cookie_get_answer(datagram, host->nonce, &host->cookie)) {
+        return 1;
+    }
     enum net_udp_drop reason = NET_UDP_HEADER;
     if (net_enet_guard_head(datagram, &head)) {
         if (head.peer == NET_ENET_NOBODY && listens(host)) {
@@ -189,6 +232,7 @@ static void on_event(struct net_enet_host *host, const ENetEvent *event)
     if (event->type == ENET_EVENT_TYPE_CONNECT) {
         struct net_enet_peer *known = &host->peers[net_enet_host_index(host, event->peer)];
         *known = (struct net_enet_peer){.host = host};
+        host->unproven -= event->data == 0 && host->unproven > 0;
     }
     host->setup.calls->event(host->setup.user, event);
 }
@@ -277,9 +321,12 @@ static void reconcile_waiting(ENetPeer *peer)
 static void sweep(struct net_enet_host *host)
 {
     size_t used = 1;
+    host->unproven = 0;
     for (size_t i = 0; i < host->enet->peerCount; i++) {
         ENetPeer *peer = &host->enet->peers[i];
         sweep_half_open(host, peer, &host->peers[i]);
+        host->unproven +=
+            peer->state == ENET_PEER_STATE_ACKNOWLEDGING_CONNECT && peer->eventData == 0;
         sweep_goodbye(host, peer, &host->peers[i]);
         if (peer->state != ENET_PEER_STATE_DISCONNECTED) {
             reconcile_waiting(peer);
@@ -287,6 +334,50 @@ static void sweep(struct net_enet_host *host)
         }
     }
     host->enet->peerCount = used;
+}
+
+// ---- a dial's cookie
+
+static void ask(struct net_enet_host *host)
+{
+    uint8_t bytes[NET_UDP_COOKIE_ASK_BYTES];
+    net_udp_cookie_put_ask(bytes, host->nonce);
+    struct net_enet_name to = net_enet_socket_peer(host->socket);
+    const struct iovec part = {.iov_base = bytes, .iov_len = sizeof(bytes)};
+    net_enet_socket_send(host->socket, &to, &part, 1);
+    host->asked++;
+    host->ask_ns = host->now_ns + ASK_NS;
+}
+
+// Without memory nothing is sent, and the dial ends with its time.
+static void connect_now(struct net_enet_host *host)
+{
+    struct net_enet_name to = net_enet_socket_peer(host->socket);
+    ENetAddress address = {.host = to.host, .port = to.port};
+    host->asking = false;
+    host->unsent = enet_host_connect(host->enet, &address, host->setup.channels, host->cookie);
+}
+
+static void advance_dial(struct net_enet_host *host)
+{
+    bool due = host->now_ns >= host->ask_ns;
+    if (host->cookie || (due && host->asked == ASKS_MAX)) {
+        connect_now(host);
+    } else if (due) {
+        ask(host);
+    }
+}
+
+void net_enet_host_connect(struct net_enet_host *host, uint64_t now_ns)
+{
+    host->now_ns = now_ns;
+    if (host->setup.cookies == NET_UDP_COOKIE_OFF) {
+        connect_now(host);
+        return;
+    }
+    host->asking = true;
+    host->nonce = enet_host_random_seed();
+    ask(host);
 }
 
 bool net_enet_host_service(struct net_enet_host *host, uint64_t now_ns)
@@ -297,6 +388,9 @@ bool net_enet_host_service(struct net_enet_host *host, uint64_t now_ns)
     host->serviced_ns = host->now_ns = now_ns;
     net_enet_socket_begin(host->socket, now_ns);
     receive(host);
+    if (host->asking) {
+        advance_dial(host);
+    }
     bool due = now_ns - host->swept_ns >= SWEEP_NS;
     if (due) {
         host->swept_ns = now_ns;
@@ -349,7 +443,10 @@ struct net_enet_host *net_enet_host_create(const struct net_enet_setup *setup)
         .ahead_max = setup->bind ? AHEAD_MAX : DIAL_AHEAD_MAX,
         .listens = setup->bind != NULL,
     };
-    host->peers = calloc(setup->peers, sizeof(*host->peers));
+    size_t unproven_max = setup->peers / 8;
+    host->unproven_max = unproven_max < UNPROVEN_MIN ? UNPROVEN_MIN : (unsigned)unproven_max;
+    host->peers =
+        net_udp_cookies_init(&host->cookies) ? calloc(setup->peers, sizeof(*host->peers)) : NULL;
     host->enet = host->peers ? enet_host_create(NULL, setup->peers, setup->channels, 0, 0) : NULL;
     if (!host->enet || !open_socket(host)) {
         int reason = errno;
@@ -385,18 +482,12 @@ void net_enet_host_destroy(struct net_enet_host *host)
         enet_host_destroy(host->enet);
     }
     net_enet_memory_withdraw(host->granted_bytes);
+    net_udp_cookies_finish(&host->cookies);
     free(host->peers);
     free(host);
 }
 
 // ---- peers
-
-ENetPeer *net_enet_host_connect(struct net_enet_host *host)
-{
-    struct net_enet_name to = net_enet_socket_peer(host->socket);
-    ENetAddress address = {.host = to.host, .port = to.port};
-    return enet_host_connect(host->enet, &address, host->setup.channels, 0);
-}
 
 void net_enet_host_remote(struct net_enet_host *host, const ENetPeer *peer, struct net_addr *addr)
 {

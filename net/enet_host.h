@@ -13,6 +13,7 @@
 #include "net/enet_guard.h"
 #include "net/enet_socket.h"
 #include "net/transport.h"
+#include "net/udp_cookie.h"
 
 struct net_enet_user {
     // A stranger asks to connect: may he? Not asked of a dial.
@@ -27,7 +28,8 @@ struct net_enet_setup {
     size_t peers;
     size_t channels;
     size_t waiting_bytes; // received and not yet taken, per peer
-    bool authentic;       // nobody can forge datagrams on the way, so a goodbye is one
+    enum net_udp_cookie_mode cookies;
+    bool authentic; // nobody can forge datagrams on the way, so a goodbye is one
     const struct net_enet_user *calls;
     void *user;
     struct net_traffic *traffic; // borrowed, as are the drops
@@ -57,6 +59,15 @@ struct net_enet_host {
     uint64_t now_ns; // of the present service
     uint64_t serviced_ns, swept_ns;
     bool unsent;
+    // A listener's: peers that are half open without a cookie, at most so many.
+    unsigned unproven, unproven_max;
+    struct net_udp_cookies cookies;
+    // A dial's, until it has a cookie or has asked in vain.
+    bool asking;
+    unsigned asked;
+    uint64_t ask_ns; // when next
+    uint32_t nonce;
+    uint32_t cookie; // 0 = none yet
 };
 
 // NULL with errno set.
@@ -75,8 +86,9 @@ static inline void net_enet_host_wants_flush(struct net_enet_host *host)
     host->unsent = true;
 }
 
-// To the address that a dial was made for. NULL without memory.
-ENetPeer *net_enet_host_connect(struct net_enet_host *host);
+// To the address that a dial was made for. Asks for a cookie first; a server that gives none within
+// some hundred milliseconds is connected to without.
+void net_enet_host_connect(struct net_enet_host *host, uint64_t now_ns);
 void net_enet_host_remote(struct net_enet_host *host, const ENetPeer *peer, struct net_addr *addr);
 // True when a peer that is gone now had said goodbye, false when it was lost.
 bool net_enet_host_left(const struct net_enet_host *host, const ENetPeer *peer);

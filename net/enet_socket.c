@@ -430,6 +430,16 @@ static uint8_t *queue_slot(struct net_enet_socket *socket, const struct net_addr
     return out->bytes[at];
 }
 
+void net_enet_socket_answer(struct net_enet_socket *socket, const struct net_addr *to,
+                            struct bytes_span datagram)
+{
+    assert(socket->out && datagram.size <= NET_ENET_MTU);
+    uint8_t *slot = queue_slot(socket, to, datagram.size);
+    if (slot) {
+        memcpy(slot, datagram.data, datagram.size);
+    }
+}
+
 static void send_connected(struct net_enet_socket *socket, const struct iovec *parts, size_t count)
 {
     struct iovec iov[NET_ENET_PARTS_MAX];

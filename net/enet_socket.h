@@ -76,6 +76,9 @@ void net_enet_socket_send(struct net_enet_socket *socket, const struct net_enet_
                           const struct iovec *parts, size_t count);
 // Hands what is queued to the kernel; what it does not take stays queued.
 void net_enet_socket_flush(struct net_enet_socket *socket);
+// Queues a datagram to somebody whom ENet does not know.
+void net_enet_socket_answer(struct net_enet_socket *socket, const struct net_addr *to,
+                            struct bytes_span datagram);
 // How much is queued, in datagrams.
 unsigned net_enet_socket_queued(const struct net_enet_socket *socket);
 // A small datagram of the past, to be received before all others. False when there are too many.

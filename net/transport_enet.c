@@ -413,6 +413,7 @@ static struct enet_port *port_create(struct enet_endpoint *endpoint, const struc
         .peers = peers,
         .channels = CHANNELS,
         .waiting_bytes = bind ? WAITING_BYTES : DIAL_WAITING_BYTES,
+        .cookies = (enum net_udp_cookie_mode)endpoint->hub->config->udp_cookie,
         .authentic = endpoint->base.transport->confidential,
         .calls = &host_user,
         .user = port,
@@ -474,7 +475,9 @@ static void endpoint_pump(struct net_endpoint *base, uint64_t now_ns)
     struct enet_endpoint *endpoint = endpoint_of(base);
     for (struct enet_port **at = &endpoint->ports; *at;) {
         struct enet_port *port = *at;
-        if (endpoint->acceptor || now_ns - port->host->serviced_ns >= DIAL_SERVICE_NS) {
+        bool over = !endpoint->acceptor && port->links[0].state == LINK_FREE;
+        bool due = endpoint->acceptor || now_ns - port->host->serviced_ns >= DIAL_SERVICE_NS;
+        if (!over && due) {
             port_service(port, now_ns);
         }
         if (!endpoint->acceptor && port->links[0].state == LINK_FREE) {
@@ -624,15 +627,14 @@ struct net_link *net_enet_dial(struct net_hub *hub, const struct net_transport *
         net_hub_add(hub, &dialer->base);
     }
     struct enet_port *port = port_create(dialer, NULL, &address, 1);
-    if (!port || !net_enet_host_connect(port->host)) {
-        // A port without a link goes with the next pump.
+    if (!port) {
         error_set(error, "%s://%s:%u: cannot connect: %s", self->scheme, url->host, url->port,
                   strerror(errno));
         return NULL;
     }
     link_take(&port->links[0], LINK_CONNECTING);
     port->links[0].deadline_ns = loop_now_ns(hub->loop) + HANDSHAKE_NS;
-    net_enet_host_wants_flush(port->host);
+    net_enet_host_connect(port->host, loop_now_ns(hub->loop));
     net_link_attach(&port->links[0].base, handler, user);
     return &port->links[0].base;
 }
