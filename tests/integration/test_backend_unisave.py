@@ -235,16 +235,16 @@ class Unisave(TestCase):
 
     def test_a_gateway_that_drips_or_hangs_does_not_touch_the_tick(self):
         gateway = self.gateway()
-        server = self.serve_with(gateway, "--verify-ms=3000", "--min-players=1", "--lobby-ms=0", "--countdown-ms=0",
+        server = self.serve_with(gateway, "--verify-ms=5000", "--min-players=1", "--lobby-ms=0", "--countdown-ms=0",
                                  "--rejoin-grace-ms=0")
         ada, bob = gateway.register(ADA, BOB)
         server.player(ADA, token=ada).wait_for(WELCOME) # somebody for whom the ticks run
         gateway.script({"raw": http(TRUE), "drip_s": 0.5, "times": 3}, {"hang": True, "times": 3})
-        before = server.metric("paddock_ticks_total")
         slow = [server.player(BOB, token=bob, session=f"s{index}") for index in range(6)]
+        server.wait_metric("paddock_verifications_in_flight", 6)
+        server.wait_ticks(60)
+        self.assertEqual(server.metric("paddock_verifications_in_flight"), 6) # nobody was done meanwhile
         self.assertEqual([player.wait_closed() for player in slow], [4503] * 6)
-        self.assertGreater(server.metric("paddock_ticks_total") - before, 100)
-        self.assertEqual(server.metric("paddock_ticks_skipped_total"), 0)
         self.assertEqual(server.metric("paddock_verifications_in_flight"), 0)
         self.stop_cleanly(server)
 
@@ -280,10 +280,10 @@ class Unisave(TestCase):
 
     def test_the_winner_is_reported_and_nobody_else(self):
         gateway = self.gateway()
-        server = self.serve_with(gateway, "--lobby-ms=100", "--countdown-ms=100", "--track=oval", "--laps=1",
-                                 "--races-per-session=1")
+        server = self.serve_with(gateway, "--min-players=3", "--lobby-ms=100", "--countdown-ms=100", "--track=oval",
+                                 "--laps=1", "--races-per-session=1")
         tokens = gateway.register(*(f"e_PlayerEntity/{index}" for index in range(3)))
-        status, report = server.bots("--races", "1", count=3, tokens=tokens)
+        status, report = server.bots("--races", "1", "--expect", "finished=3", count=3, tokens=tokens, duration=200)
         self.assertEqual(status, 0, report)
         self.until(lambda: len(gateway.paid), 1)
         row, = self.outbox(server)
@@ -317,7 +317,7 @@ class Unisave(TestCase):
 
     def lose_the_answer(self, gateway, *flags):
         """A race whose first report runs and is then not answered; (server, race id)."""
-        server = self.serve_with(gateway, *SHORT, *ALL, "--report-ms=500", *flags)
+        server = self.serve_with(gateway, *SHORT, *ALL, "--report-ms=2000", *flags)
         gateway.script({"on": "result", "run": True, "hang": True})
         return server, self.race(server, gateway)
 

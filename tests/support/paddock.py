@@ -190,11 +190,19 @@ class Server:
 
     def wait_metric(self, name, value, patience=PATIENCE):
         """For what the server counts a moment after the event that tells of it."""
+        self.wait_metric_where(name, lambda now: now == value, patience)
+
+    def wait_metric_where(self, name, is_wanted, patience=PATIENCE):
         end = time.monotonic() + patience
-        while self.metric(name) != value:
+        while not is_wanted(value := self.metric(name)):
             if time.monotonic() > end:
-                raise TimeoutError(f"{name} is {self.metric(name)}, not {value}")
+                raise TimeoutError(f"{name} is {value}")
             time.sleep(0.02)
+
+    def wait_ticks(self, count):
+        """Until the server made so many ticks more."""
+        before = self.metric("paddock_ticks_total")
+        self.wait_metric_where("paddock_ticks_total", lambda now: now >= before + count)
 
     def command(self, *words, check=True):
         done = subprocess.run([PADDOCK, *words, f"--data-dir={self.folder}"], capture_output=True, text=True,
