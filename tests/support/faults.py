@@ -130,6 +130,7 @@ class Track:
         self.lives = 0
         self.deaths = 0
         self.told = {room: [] for room in self.rooms}
+        self.pauses = 0  # how often everything that had arrived was read
         self.tokens = self._meet_http() if http else self._meet_embedded()
 
     def players_of(self, room):
@@ -168,7 +169,9 @@ class Track:
             while selector.get_map() and not until():
                 if time.monotonic() > end:
                     raise TimeoutError("the server neither died nor raced on")
-                for key, _ in selector.select(timeout=0.05):
+                ready = selector.select(timeout=0.05)
+                self.pauses += not ready
+                for key, _ in ready:
                     name, player = key.data
                     if not self._read(name, player):
                         selector.unregister(player.socket)
@@ -237,6 +240,12 @@ class Track:
         if status == -9 or (status == 1 and "paddock:" in server.errors):  # said why it does not start
             return True
         raise AssertionError(f"exit status {status}: {server.errors}")
+
+    def wait_heard(self):
+        """For a thread beside live(): until everything that the server has said was read."""
+        goal = self.pauses + 2
+        while self.pauses < goal:
+            time.sleep(0.01)
 
     def count_told(self):
         return sum(len(told) for told in self.told.values())
