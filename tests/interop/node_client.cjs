@@ -94,13 +94,13 @@ const scenarios = {
         socket.close(4321, 'changed my mind');
         return socket.next();
     },
-    async kept_alive() { // --ping-ms is 1000: without pongs the server would have given up after two seconds
+    async kept_alive() { // without a pong, the server would have given up instead of the next ping
         const socket = open(given.wss);
         let pings = 0;
-        socket.on('ping', () => pings++);
+        const third = new Promise((resolve) => socket.on('ping', () => ++pings === 3 && resolve()));
         await socket.up;
         hello(socket, given.tokens[3]);
-        await new Promise((resolve) => setTimeout(resolve, 3500));
+        await Promise.race([third, new Promise((resolve) => socket.on('close', resolve))]);
         const open_ = socket.readyState === WebSocket.OPEN;
         socket.close();
         return { pings, open: open_ };

@@ -31,8 +31,11 @@ def install():
             if file.read() == wanted:
                 return None
     shutil.copy(os.path.join(HERE, "package.json"), FOLDER)
-    done = subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=1"],
-                          cwd=FOLDER, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+    try:
+        done = subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=1"],
+                              cwd=FOLDER, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+    except subprocess.TimeoutExpired:
+        return "npm had two minutes and did not install ws and @msgpack/msgpack"
     if done.returncode != 0:
         return f"npm cannot install ws and @msgpack/msgpack: {done.stderr.strip().splitlines()[:1]}"
     with open(installed, "w") as file:
@@ -48,7 +51,7 @@ class Node(TestCase):
             Node.seen = self.run_scenarios()
 
     def run_scenarios(self):
-        server = self.serve("--ping-ms=1000", listen=("ws", "wss"))
+        server = self.serve("--ping-ms=2000", listen=("ws", "wss"))
         given = {scheme: server.url(scheme) + "/websocket" for scheme in ("ws", "wss")}
         given["tokens"] = [server.token(f"Anna{index}") for index in range(4)]
         done = subprocess.run(["node", os.path.join(HERE, "node_client.cjs"), json.dumps(given)], capture_output=True,
@@ -88,8 +91,7 @@ class Node(TestCase):
         self.assertEqual(self.seen["text_token"]["code"], 1000)
 
     def test_pings_are_answered_by_the_library(self):
-        self.assertTrue(self.seen["kept_alive"]["open"])
-        self.assertGreaterEqual(self.seen["kept_alive"]["pings"], 2)
+        self.assertEqual(self.seen["kept_alive"], {"pings": 3, "open": True})
 
 
 if __name__ == "__main__":

