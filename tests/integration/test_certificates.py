@@ -261,8 +261,8 @@ class Renewal(Certificates):
         return self.serve_wss("--tls-cert=" + self.path("live/c.pem"), "--tls-key=" + self.path("live/c.key"), *flags,
                               listen=("tls",))
 
-    def wait_for_serial(self, server, name, patience):
-        end = time.monotonic() + patience
+    def wait_for_serial(self, server, name):
+        end = time.monotonic() + PATIENCE
         while self.serial(server) != self.serial_of(name):
             self.assertLess(time.monotonic(), end, f"{name} is not shown")
             time.sleep(0.05)
@@ -273,10 +273,10 @@ class Renewal(Certificates):
         for player in players:
             player.wait_for(WELCOME)
         self.install("new")
-        self.wait_for_serial(server, "new", 11)  # polled every ten seconds
+        self.wait_for_serial(server, "new")  # polled every ten seconds
         server.signal(signal.SIGHUP)
         server.wait_event("signal")
-        self.wait_for_serial(server, "new", 1)
+        self.wait_for_serial(server, "new")
         for index, player in enumerate(players):
             player.send(PING, index)
             self.assertEqual(player.wait_for(PONG)[1], index)
@@ -288,7 +288,7 @@ class Renewal(Certificates):
         self.install("new")
         self.assertEqual(self.serial(server), self.serial_of("old"))
         server.signal(signal.SIGHUP)
-        self.wait_for_serial(server, "new", 2)
+        self.wait_for_serial(server, "new")
         self.stop_cleanly(server)
 
     def test_a_half_written_pair_keeps_the_old_one(self):
@@ -308,7 +308,7 @@ class Renewal(Certificates):
         self.assertEqual(self.serial(server), self.serial_of("old"))
         with open(live + ".pem", "w") as file:
             file.write(text)
-        self.wait_for_serial(server, "new", 2)
+        self.wait_for_serial(server, "new")
         self.stop_cleanly(server)
 
 

@@ -12,7 +12,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from paddock import WELCOME, TestCase  # noqa: E402
+from paddock import PATIENCE, WELCOME, Closed, TestCase  # noqa: E402
 
 STREAMS = ("tcp", "tls", "ws", "wss")
 RACE = ("--laps=1", "--track=oval", "--lobby-ms=500", "--countdown-ms=100", "--connects-per-second=0",
@@ -33,7 +33,7 @@ class Hostile(TestCase):
         attacker.start()
         try:
             status, report = server.bots("--races=1", "--expect=finished=5", "--expect=checksum_failures=0",
-                                         schemes=("udp",) + STREAMS, count=5, duration=90)
+                                         schemes=("udp",) + STREAMS, count=5, duration=120)
         finally:
             stop.set()
             attacker.join()
@@ -63,7 +63,7 @@ class Hostile(TestCase):
         self.stop_cleanly(server)
 
     def test_connections_that_say_nothing(self):
-        server = self.serve(*RACE, "--hello-ms=2000", "--tls-handshake-ms=2000", "--upgrade-ms=2000",
+        server = self.serve(*RACE, "--hello-ms=4000", "--tls-handshake-ms=4000", "--upgrade-ms=4000",
                             listen=("udp",) + STREAMS)
 
         def attack(stop):
@@ -85,14 +85,10 @@ class Hostile(TestCase):
     def test_an_upgrade_that_drips_is_given_up(self):
         server = self.serve("--upgrade-ms=1000", listen=("ws",))
         with socket.create_connection(where(server.url("ws")), 5) as stream:
-            begin = time.monotonic()
-            try:
+            with self.assertRaises(OSError):
                 for byte in b"GET /websocket HTTP/1.1\r\nHost: example\r\nX-Slow: " + b"a" * 1000:
                     stream.sendall(bytes([byte]))
                     time.sleep(0.05)
-            except OSError:
-                pass
-            self.assertLess(time.monotonic() - begin, 10)
         self.stop_cleanly(server)
 
     def test_running_out_of_descriptors_spares_those_who_play(self):
@@ -115,9 +111,19 @@ class Hostile(TestCase):
         self.assertEqual(player.wait_for(70)[1], 9)
         for stream in crowd:
             stream.close()
-        time.sleep(0.5)
-        server.player("Bob").wait_for(WELCOME)
+        self.assertTrue(self.is_welcome_at_last(server, "Bob"))
         self.stop_cleanly(server)
+
+    @staticmethod
+    def is_welcome_at_last(server, name):
+        """Those who wait for a descriptor may be turned away, one each 100 ms."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            try:
+                return server.player(name).wait_for(WELCOME)
+            except (Closed, OSError):
+                time.sleep(0.05)
+        return None
 
     @staticmethod
     def cpu_seconds(server):

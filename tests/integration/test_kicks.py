@@ -135,13 +135,12 @@ class Kicks(TestCase):
         server = self.serve("--messages-per-second=10")
         player = server.player("Alice")
         player.wait_for(WELCOME)
-        for _ in range(40):
-            player.send(PING, 1)
+        player.send_raw(frame(pack([PING, 1])) * 40)
         self.assertEqual(player.wait_closed(), 4029)
         self.stop_cleanly(server)
 
     def test_a_backend_that_cannot_answer_is_4503(self):
-        server = self.serve("--verify-ms=500")
+        server = self.serve()
         token = server.token("Alice")
         database = sqlite3.connect(os.path.join(server.folder, "players.db"), isolation_level=None)
         database.execute("ALTER TABLE players RENAME TO gone")

@@ -57,10 +57,8 @@ class Outbox(TestCase):
         self.assertIn(second, server.command("outbox", "list"))
         self.assertEqual(server.results()["results_stored"], 2)
 
-        began = time.monotonic()
         self.assertEqual(server.command("outbox", "retry", second), "1 dead result moved back to pending")
         self.wait_listed(server, pending=0, dead=0, delivered=3)
-        self.assertLess(time.monotonic() - began, 10)
         stored = [race["race_id"] for race in server.results()["races"]]
         self.assertEqual(stored, [first, third, second])
         server.wait_metric("paddock_outbox_dead", 0)

@@ -6,10 +6,11 @@ import os
 import signal
 import sqlite3
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from paddock import RESULT, Server, TestCase  # noqa: E402
+from paddock import PATIENCE, RESULT, Server, TestCase  # noqa: E402
 
 # Players who stand still: the time limit ends the race.
 SHORT = ("--lobby-ms=100", "--countdown-ms=100", "--time-limit-ms=1000", "--intermission-ms=60000",
@@ -29,10 +30,12 @@ class Results(TestCase):
         return race_id
 
     def wait_stored(self, server, count):
-        for _ in range(300):
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
             stored = server.results()
             if stored["results_stored"] >= count:
                 return stored
+            time.sleep(0.02)
         raise TimeoutError("not stored")
 
     def test_a_race_is_told_as_final_and_stored_once(self):
@@ -50,8 +53,8 @@ class Results(TestCase):
         server = self.serve(*SHORT)
         database = sqlite3.connect(os.path.join(server.folder, "players.db"), isolation_level=None)
         tokens = {name: server.token(name) for name in ("Alice", "Bob")}
+        database.execute("BEGIN IMMEDIATE") # keeps writers out; players are read
         players = [server.player(name, token=tokens[name]) for name in tokens]
-        database.execute("BEGIN EXCLUSIVE")
         results = [player.wait_for(RESULT) for player in players]
         while not results[0][2]:
             results[0] = players[0].wait_for(RESULT)

@@ -5,7 +5,6 @@
 import os
 import signal
 import sys
-import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
@@ -28,7 +27,7 @@ class Signals(TestCase):
         for number in (signal.SIGTERM, signal.SIGINT):
             server = self.serve()
             server.signal(number)
-            self.assertEqual(server.wait(5), 0)
+            self.assertEqual(server.wait(), 0)
 
     def test_a_race_is_finished_reported_and_players_are_told_1001(self):
         server, players = self.racing("--time-limit-ms=2000")
@@ -51,27 +50,25 @@ class Signals(TestCase):
         server, players = self.racing("--drain-timeout-ms=500")
         server.signal()
         for player in players:
-            self.assertEqual(player.wait_closed(10), 1001)
+            self.assertEqual(player.wait_closed(), 1001)
         server.close_players()
-        self.assertEqual(server.wait(10), 0)
+        self.assertEqual(server.wait(), 0)
 
     def test_a_second_signal_ends_it_at_once(self):
-        server, _ = self.racing("--drain-timeout-ms=60000")
+        server, _ = self.racing("--drain-timeout-ms=600000")
         server.signal()
         server.wait_event("draining")
-        begin = time.monotonic()
         server.signal()
-        self.assertEqual(server.wait(10), 0)
-        self.assertLess(time.monotonic() - begin, 5)
+        self.assertEqual(server.wait(), 0)
 
     def test_a_waiting_session_does_not_hold_up_the_end(self):
         server = self.serve()
         player = server.player("Alice")
         player.wait_for(WELCOME)
         server.signal()
-        self.assertEqual(player.wait_closed(10), 1001)
+        self.assertEqual(player.wait_closed(), 1001)
         server.close_players()
-        self.assertEqual(server.wait(10), 0)
+        self.assertEqual(server.wait(), 0)
 
 
 if __name__ == "__main__":
