@@ -343,6 +343,9 @@ static void check_certificates(const struct config *config, struct error_list *e
             "the certificate's file), or none",
             keys, config->tls_cert.count);
     }
+    if (config->require_client_cert && !config->client_ca[0]) {
+        complain(config, errors, "require-client-cert", NULL, "useless without --client-ca");
+    }
     if (!is_folder_name(config->cert_store_name)) {
         complain(config, errors, "cert-store-name", config->cert_store_name,
                  "must be the name of one folder");

@@ -30,13 +30,14 @@ static json_t *describe(const struct net_tls_listener *listener,
     format_time(certificate->not_after_s, not_after);
     clock_format_wall(listener->loaded_ms, loaded_at);
     return json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:s?}", "listener",
-        listener->url, "status", net_tls_status(config, certificate, wall_ms), "name",
+        "{s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s?}",
+        "listener", listener->url, "status", net_tls_status(config, certificate, wall_ms), "name",
         certificate->name, "subject", certificate->subject, "issuer", certificate->issuer, "sans",
         names, "not_before", not_before, "not_after", not_after, "days_left",
         (json_int_t)net_tls_days_left(certificate, wall_ms), "serial", certificate->serial,
         "sha256", certificate->sha256, "key", certificate->key_type, "origin", certificate->origin,
-        "loaded_at", loaded_at, "problem", listener->problem[0] ? listener->problem : NULL);
+        "loaded_at", loaded_at, "ocsp", net_tls_ocsp_status(&certificate->ocsp, wall_ms), "problem",
+        listener->problem[0] ? listener->problem : NULL);
 }
 
 json_t *game_cert_status(const struct net_tls_server *tls, const struct config *config,

@@ -477,6 +477,14 @@ struct net_tls_certificate *net_tls_certificate_parse(struct bytes_span chain,
                        : NULL;
 }
 
+static void load_ocsp(struct net_tls_certificate *certificate)
+{
+    char path[LIMIT_PATH_BYTES + sizeof(NET_TLS_OCSP_SUFFIX)];
+    snprintf(path, sizeof(path), "%s" NET_TLS_OCSP_SUFFIX, certificate->path);
+    net_tls_ocsp_load(&certificate->ocsp, path, certificate->chain[0],
+                      certificate->chain_count > 1 ? certificate->chain[1] : NULL);
+}
+
 // PKCS#12 is DER, which begins with a byte that no text does.
 static bool is_binary(struct bytes_span bytes)
 {
@@ -508,6 +516,7 @@ struct net_tls_certificate *net_tls_certificate_load(const char *path, const cha
     if (certificate) {
         snprintf(certificate->path, sizeof(certificate->path), "%s", path);
         snprintf(certificate->origin, sizeof(certificate->origin), "from file: \"%s\"", path);
+        load_ocsp(certificate);
     }
     net_tls_wipe(&key);
     net_tls_wipe(&chain);
@@ -525,6 +534,7 @@ void net_tls_certificate_destroy(struct net_tls_certificate *certificate)
     if (certificate->key) {
         gnutls_x509_privkey_deinit(certificate->key);
     }
+    net_tls_ocsp_finish(&certificate->ocsp);
     free(certificate->names);
     free(certificate);
 }

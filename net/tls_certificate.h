@@ -14,6 +14,7 @@
 #include "config/base/error.h"
 #include "config/limits.h"
 #include "config/secret.h"
+#include "net/tls_ocsp.h"
 
 #define NET_TLS_NAME_BYTES 256
 #define NET_TLS_CHAIN_MAX  8
@@ -51,6 +52,7 @@ struct net_tls_certificate {
     struct gnutls_x509_crt_int *chain[NET_TLS_CHAIN_MAX]; // leaf first
     unsigned chain_count;
     struct gnutls_x509_privkey_int *key;
+    struct net_tls_ocsp ocsp; // from the file beside the certificate
 };
 
 // `key_path` NULL: the key is in the certificate's file. `password` opens PKCS#12 files; NULL: they

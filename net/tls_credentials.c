@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,7 @@ struct net_tls_credentials {
     bool is_server;
     bool insecure;
     bool sni_strict;
+    gnutls_certificate_request_t client_request;
     bool has_ticket_key;
     uint8_t ticket_key[NET_TLS_TICKET_KEY_BYTES];
     unsigned group_count;
@@ -101,6 +103,7 @@ static struct group *add_group(struct net_tls_credentials *credentials, const ch
         error_set(error, "out of memory");
         return NULL;
     }
+    gnutls_certificate_set_flags(group->certificates, GNUTLS_CERTIFICATE_API_V2); // for indexes
     int status = gnutls_priority_init2(&group->priorities, priorities, &at, 0);
     if (status != 0) {
         error_set(error, "--tls-priorities: %s at character %zu, before \"%.40s\"",
@@ -126,6 +129,21 @@ static bool add_names(struct group *group, const struct net_tls_certificate *cer
     return true;
 }
 
+// The library leaves out what has expired meanwhile.
+static bool staple(struct group *group, struct net_tls_certificate *certificate, unsigned index)
+{
+    struct bytes_buf *response = &certificate->ocsp.response;
+    if (response->size == 0 || certificate->ocsp.problem) {
+        return true;
+    }
+    gnutls_datum_t data = {.data = response->memory + response->start,
+                           .size = (unsigned)response->size};
+    int status = gnutls_certificate_set_ocsp_status_request_mem(group->certificates, &data, index,
+                                                                GNUTLS_X509_FMT_DER);
+    return status >= 0 || status == GNUTLS_E_OCSP_RESPONSE_ERROR ||
+           status == GNUTLS_E_EXPIRED; // refused by the library: nothing is stapled
+}
+
 // The library's function takes an array of pointers that are not const, and copies all.
 static bool add_certificate(struct group *group, struct net_tls_certificate *certificate,
                             struct error *error)
@@ -136,7 +154,43 @@ static bool add_certificate(struct group *group, struct net_tls_certificate *cer
         return error_set(error, "cannot use the certificate \"%s\" %s: %s", certificate->name,
                          certificate->origin, gnutls_strerror(status));
     }
-    return add_names(group, certificate) || error_set(error, "out of memory");
+    return (staple(group, certificate, (unsigned)status) && add_names(group, certificate)) ||
+           error_set(error, "out of memory");
+}
+
+// Clients that show no certificate get here only where none is required.
+static int verify_client(gnutls_session_t session)
+{
+    static char purpose[] = GNUTLS_KP_TLS_WWW_CLIENT;
+    gnutls_typed_vdata_st wanted = {.type = GNUTLS_DT_KEY_PURPOSE_OID,
+                                    .data = (unsigned char *)purpose};
+    unsigned count = 0;
+    unsigned problems = 0;
+    if (!gnutls_certificate_get_peers(session, &count) || count == 0) {
+        return 0;
+    }
+    int status = gnutls_certificate_verify_peers(session, &wanted, 1, &problems);
+    return status == 0 && problems == 0 ? 0 : GNUTLS_E_CERTIFICATE_ERROR;
+}
+
+static bool set_client_authorities(struct group *group, const struct config *config,
+                                   struct error *error)
+{
+    struct bytes_buf pem;
+    if (!config->client_ca[0]) {
+        return true;
+    }
+    if (!net_tls_read_file(config->client_ca, &pem, error)) {
+        return error_prefix(error, "--client-ca");
+    }
+    gnutls_datum_t data = {.data = pem.memory + pem.start, .size = (unsigned)pem.size};
+    int count =
+        gnutls_certificate_set_x509_trust_mem(group->certificates, &data, GNUTLS_X509_FMT_PEM);
+    bytes_buf_finish(&pem);
+    gnutls_certificate_set_verify_function(group->certificates, verify_client);
+    return count > 0 ||
+           error_set(error, "--client-ca: there is no certificate in %s that can be used",
+                     config->client_ca);
 }
 
 // All certificates from `first` on that are issued to the same name.
@@ -154,6 +208,9 @@ static bool make_group(struct net_tls_credentials *credentials, const struct con
                              : static_rsa              ? NET_TLS_PRIORITIES ":+RSA"
                                                        : NET_TLS_PRIORITIES;
     struct group *group = add_group(credentials, priorities, error);
+    if (group && !set_client_authorities(group, config, error)) {
+        return false;
+    }
     for (unsigned i = first; group && i < certificates->count; i++) {
         struct net_tls_certificate *certificate = certificates->items[i];
         if (net_tls_name_equal(certificate->name, name) &&
@@ -192,6 +249,9 @@ net_tls_server_credentials_create(const struct config *config,
     }
     credentials->is_server = true;
     credentials->sni_strict = config->sni_strict;
+    credentials->client_request = config->require_client_cert ? GNUTLS_CERT_REQUIRE
+                                  : config->client_ca[0]      ? GNUTLS_CERT_REQUEST
+                                                              : GNUTLS_CERT_IGNORE;
     for (unsigned i = 0; i < certificates->count; i++) {
         const struct net_tls_certificate *certificate = certificates->items[i];
         if (refuses(config, certificate)) {
@@ -281,11 +341,13 @@ static bool apply_server(struct net_tls_credentials *credentials, gnutls_session
 {
     gnutls_datum_t key = {.data = credentials->ticket_key, .size = NET_TLS_TICKET_KEY_BYTES};
     gnutls_session_set_ptr(session, credentials);
+    gnutls_certificate_server_set_request(session, credentials->client_request);
+    // Tickets are no way around a certificate whose authority is not trusted any more.
     // No certificates yet: once a session has had some that rule out TLS 1.3, it stays ruled out.
     gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_CLIENT_HELLO, GNUTLS_HOOK_PRE,
                                        on_client_hello);
     return gnutls_priority_set(session, credentials->groups[0].priorities) == 0 &&
-           (!credentials->has_ticket_key ||
+           (!credentials->has_ticket_key || credentials->client_request != GNUTLS_CERT_IGNORE ||
             gnutls_session_ticket_enable_server(session, &key) == 0);
 }
 

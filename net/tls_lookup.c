@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -159,7 +160,10 @@ static void mix_file(uint64_t *signature, const char *path)
 
 static bool mix_pair(void *context, const char *certificate, const char *key)
 {
+    char ocsp[LIMIT_PATH_BYTES + sizeof(NET_TLS_OCSP_SUFFIX)];
+    snprintf(ocsp, sizeof(ocsp), "%s" NET_TLS_OCSP_SUFFIX, certificate);
     mix_file(context, certificate);
+    mix_file(context, ocsp);
     if (key) {
         mix_file(context, key);
     }
@@ -172,6 +176,9 @@ uint64_t net_tls_lookup_signature(const struct config *config, const char *names
     char folder[LIMIT_PATH_BYTES];
     for (unsigned i = 0; i < config->tls_cert.count; i++) {
         mix_pair(&signature, config->tls_cert.items[i], key_of(config, i));
+    }
+    if (config->client_ca[0]) {
+        mix_file(&signature, config->client_ca);
     }
     bool uses_store = names[0] || config->cert_name.count > 0 || config->tls_cert.count == 0;
     if (uses_store && net_tls_folder_path(config, folder, NULL)) {

@@ -88,6 +88,12 @@ static void tell_time_left(const struct net_tls_listener *listener,
         tell(LOG_WARN, "certificate_expiring", listener, "certificate \"%s\" expires in %lld days",
              name, (long long)net_tls_days_left(certificate, wall_ms));
     }
+    const char *ocsp = net_tls_ocsp_status(&certificate->ocsp, wall_ms);
+    if (strcmp(ocsp, "none") != 0 && strcmp(ocsp, "good") != 0) {
+        tell(LOG_WARN, "certificate_ocsp", listener,
+             "certificate \"%s\": %s" NET_TLS_OCSP_SUFFIX " is not stapled: %s", name,
+             certificate->path, ocsp);
+    }
 }
 
 static void tell_all(const struct net_tls_listener *listener, uint64_t wall_ms)
@@ -246,7 +252,7 @@ static void check_files(void *context)
         uint64_t signature = net_tls_lookup_signature(server->config, at->names);
         bool changed = signature != at->fresh.signature;
         at->fresh.signature = signature;
-        if (!at->is_dev && (changed || at->fresh.failed || server->job_forced)) {
+        if (changed || at->fresh.failed || server->job_forced) {
             load(at);
         }
     }

@@ -447,6 +447,125 @@ class Status(Certificates):
         self.assertIn("/nowhere.pem", one["problem"])
 
 
+class Staples(Certificates):
+    def respond(self, status, *options):
+        """The authority's answer about leaf.pem, in leaf.pem.ocsp."""
+        serial = run("openssl", "x509", "-in", self.path("leaf.pem"), "-noout", "-serial").strip().split("=")[1]
+        with open(self.path("index.txt"), "w") as file:
+            revoked = "261101000000Z" if status == "R" else ""
+            file.write(f"{status}\t991231235959Z\t{revoked}\t{serial}\tunknown\t/CN=game.example.com\n")
+        run("openssl", "ocsp", "-index", "index.txt", "-rsigner", "root.pem", "-rkey", "root.key", "-CA", "root.pem",
+            "-issuer", "root.pem", "-cert", "leaf.pem", "-respout", "leaf.pem.ocsp", *options, cwd=self.folder)
+
+    def wait_for(self, server, status):
+        end = time.monotonic() + PATIENCE
+        while server.status()["certificates"][0]["ocsp"] != status:
+            self.assertLess(time.monotonic(), end, server.status()["certificates"][0]["ocsp"])
+            time.sleep(0.05)
+
+    def test_what_the_authority_says_is_stapled_while_it_is_good(self):
+        self.make("root", "Root", ca=True)
+        self.make("leaf", "game.example.com", issuer="root")
+        with open(self.path("root.pem")) as root, open(self.path("leaf.pem"), "a") as leaf:
+            leaf.write(root.read())
+        server = self.serve_wss(*self.pair("leaf"), "--cert-poll-ms=100")
+        self.assertIn("OCSP response: no response sent", self.look(server, "-status"))
+        self.assertEqual(server.status()["certificates"][0]["ocsp"], "none")
+        self.respond("V", "-ndays", "7")
+        self.wait_for(server, "good")
+        for version in ("-tls1_3", "-tls1_2"):
+            self.assertIn("Cert Status: good", self.look(server, "-status", version))
+        self.respond("R", "-ndays", "7")
+        self.wait_for(server, "revoked")
+        self.assertIn("OCSP response: no response sent", self.look(server, "-status"))
+        self.assertIn("is not stapled: revoked", server.wait_event("certificate_ocsp", level="warn")["text"])
+        with open(self.path("leaf.pem.ocsp"), "w") as file:
+            file.write("nonsense")
+        self.wait_for(server, "not an OCSP response")
+        self.respond("V", "-nmin", "1")
+        self.wait_for(server, "good")
+        self.make("root", "Root", ca=True)  # of the same name, with another key
+        self.respond("V", "-ndays", "7")
+        self.wait_for(server, "not signed by the certificate's issuer")
+        self.make("leaf", "other.example.com", issuer="root")
+        self.wait_for(server, "of another certificate")
+        self.stop_cleanly(server)
+
+
+class Clients(Certificates):
+    def setUp(self):
+        super().setUp()
+        for words in (("ca",), ("issue", "game.example.com"), ("client", "bot-1")):
+            run(PADDOCK, "cert", *words, "--cert-dir=" + self.path("made"), env=ENVIRONMENT)
+        self.client_ca = "--client-ca=" + self.path("made/ca.pem")
+        self.good = ("-cert", self.path("made/bot-1.pem"), "-key", self.path("made/bot-1.key"))
+        self.make("stranger", "bot-1")
+        self.bad = ("-cert", self.path("stranger.pem"), "-key", self.path("stranger.key"))
+        # Issued by the right authority, but for servers.
+        self.wrong = ("-cert", self.path("made/game.example.com.pem"), "-key", self.path("made/game.example.com.key"))
+
+    def visit(self, server, *options):
+        """What the server says to an HTTP request; the handshake alone tells a TLS 1.3 client nothing."""
+        where = server.url("wss").split("//")[1]
+        with subprocess.Popen(["openssl", "s_client", "-quiet", "-connect", where, *options], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=ENVIRONMENT) as process:
+            output, _ = process.communicate(b"GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+                                            timeout=PATIENCE)
+        return output.decode(errors="replace")
+
+    def test_none_is_refused_where_one_is_required(self):
+        server = self.serve_wss(*self.pair("made/game.example.com"), self.client_ca, "--require-client-cert")
+        for version in ("-tls1_3", "-tls1_2"):
+            self.assertIn("HTTP/1.1 404", self.visit(server, version, *self.good))
+            self.assertNotIn("HTTP/1.1", self.visit(server, version, *self.bad))
+            self.assertNotIn("HTTP/1.1", self.visit(server, version, *self.wrong))
+        self.assertIn("alert number 116", self.visit(server, "-tls1_3"))
+        self.assertNotIn("HTTP/1.1", self.visit(server, "-tls1_2"))
+        server.wait_event("tls_handshake_failed", error="GNUTLS_E_CERTIFICATE_REQUIRED")
+
+    def test_none_is_fine_where_one_is_only_asked_for(self):
+        server = self.serve_wss(*self.pair("made/game.example.com"), self.client_ca)
+        self.assertIn("HTTP/1.1 404", self.visit(server))
+        self.assertIn("HTTP/1.1 404", self.visit(server, *self.good))
+        self.assertNotIn("HTTP/1.1", self.visit(server, *self.bad))
+
+    def test_an_authority_that_cannot_be_read_is_said(self):
+        self.assertIn("--client-ca: cannot read /nowhere.pem",
+                      self.refused(*self.pair("made/game.example.com"), "--client-ca=/nowhere.pem"))
+
+
+class Tickets(Certificates):
+    def visit(self, server, *options):
+        """s_client keeps a ticket of TLS 1.3 only if it stays until it has come."""
+        where = server.url("tls").split("//")[1]
+        with subprocess.Popen(["openssl", "s_client", "-connect", where, *options], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=ENVIRONMENT) as process:
+            time.sleep(0.5)
+            return process.communicate(timeout=PATIENCE)[0].decode(errors="replace")
+
+    def reconnects(self, server, *options):
+        """Whether a second connection goes on where the first one ended."""
+        session = self.path("session")
+        self.visit(server, "-sess_out", session, *options)
+        return os.path.exists(session) and "Reused, TLS" in self.visit(server, "-sess_in", session, *options)
+
+    def test_clients_come_back_with_half_a_handshake_and_over_a_reload(self):
+        self.make("c", "game.example.com")
+        server = self.serve_wss(*self.pair("c"), listen=("tls",))
+        for version in ("-tls1_3", "-tls1_2"):
+            self.assertTrue(self.reconnects(server, version), version)
+        server.signal(signal.SIGHUP)
+        server.wait_event("signal")
+        self.assertIn("Reused, TLS", self.visit(server, "-tls1_2", "-sess_in", self.path("session")))
+
+    def test_without_tickets_or_with_certificates_of_clients_they_do_not(self):
+        self.make("c", "game.example.com")
+        for flag in ("--tls-ticket-hours=0", "--client-ca=" + self.path("c.pem")):
+            server = self.serve_wss(*self.pair("c"), flag, listen=("tls",))
+            for version in ("-tls1_3", "-tls1_2"):
+                self.assertFalse(self.reconnects(server, version), (flag, version))
+
+
 class Failures(Certificates):
     def test_clients_that_refuse_the_certificate_are_in_the_log(self):
         self.make("c", "game.example.com")

@@ -223,6 +223,17 @@ static void keys_and_certificates_come_in_pairs(void **state)
     assert_bad("--tls-key: useless without --tls-cert");
 }
 
+static void client_certificates_need_an_authority(void **state)
+{
+    (void)state;
+    set("client-ca", "/ca.pem");
+    assert_good();
+    set("require-client-cert", "true");
+    assert_good();
+    set("client-ca", "");
+    assert_bad("--require-client-cert: useless without --client-ca");
+}
+
 static void a_store_is_one_folder(void **state)
 {
     static const char *const bad[] = {"", ".", "..", "a/b", "../MY", "/MY"};
@@ -448,6 +459,7 @@ int main(void)
         WITH_CONFIG(a_backend_that_is_a_service_needs_a_server_token_that_can_travel),
         WITH_CONFIG(dev_refuses_to_serve_other_machines),
         WITH_CONFIG(keys_and_certificates_come_in_pairs),
+        WITH_CONFIG(client_certificates_need_an_authority),
         WITH_CONFIG(a_store_is_one_folder),
         WITH_CONFIG(rates_and_numbers_must_be_in_order),
         WITH_CONFIG(there_must_be_a_listener),

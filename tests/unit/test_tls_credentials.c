@@ -1,27 +1,23 @@
 // SPDX-License-Identifier: MIT
 // Which certificate a client is shown, by the name that it asks for and by what it is able to do.
 
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 #include <gnutls/gnutls.h>
-#include <gnutls/x509.h>
 
 #include "net/tls_credentials.h"
 #include "tests/support/cert_files.h"
+#include "tests/support/tls_pair.h"
 
-#define ANY  "NORMAL"
-#define OLD  "NORMAL:-VERS-ALL:+VERS-TLS1.2"
-#define RSA  "NORMAL:-SIGN-ALL:+SIGN-RSA-PSS-RSAE-SHA256:+SIGN-RSA-SHA256"
-#define BOTH 2 // ends of a socket pair
+#define ANY "NORMAL"
+#define OLD "NORMAL:-VERS-ALL:+VERS-TLS1.2"
+#define RSA "NORMAL:-SIGN-ALL:+SIGN-RSA-PSS-RSAE-SHA256:+SIGN-RSA-SHA256"
 
 static struct config *config;
 static struct error error;
@@ -30,9 +26,7 @@ static struct net_tls_credentials *credentials;
 
 // What came of the last handshake.
 static char shown[NET_TLS_NAME_BYTES]; // the common name of the server's certificate
-static gnutls_pk_algorithm_t shown_key;
-static gnutls_protocol_t version;
-static gnutls_kx_algorithm_t exchange;
+static int shown_key, version, exchange;
 static int server_status;
 
 static void load(const char *file)
@@ -53,73 +47,16 @@ static void use(void)
     assert_non_null(credentials);
 }
 
-static void look_at_peer(gnutls_session_t client)
-{
-    unsigned count;
-    gnutls_x509_crt_t crt;
-    size_t size = sizeof(shown);
-    const gnutls_datum_t *chain = gnutls_certificate_get_peers(client, &count);
-    assert_non_null(chain);
-    assert_int_equal(gnutls_x509_crt_init(&crt), 0);
-    assert_int_equal(gnutls_x509_crt_import(crt, &chain[0], GNUTLS_X509_FMT_DER), 0);
-    assert_int_equal(
-        gnutls_x509_crt_get_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, 0, shown, &size), 0);
-    shown_key = (gnutls_pk_algorithm_t)gnutls_x509_crt_get_pk_algorithm(crt, NULL);
-    gnutls_x509_crt_deinit(crt);
-    version = gnutls_protocol_get_version(client);
-    exchange = gnutls_kx_get(client);
-}
-
-// Both ends in turn until both are done or one has failed; the client's status.
-static int run(gnutls_session_t client, gnutls_session_t server)
-{
-    int client_status = GNUTLS_E_AGAIN;
-    server_status = GNUTLS_E_AGAIN;
-    for (int i = 0; i < 20; i++) {
-        if (client_status < 0 && !gnutls_error_is_fatal(client_status)) {
-            client_status = gnutls_handshake(client);
-        }
-        if (server_status < 0 && !gnutls_error_is_fatal(server_status)) {
-            server_status = gnutls_handshake(server);
-            if (server_status < 0 && gnutls_error_is_fatal(server_status)) {
-                gnutls_alert_send_appropriate(server, server_status);
-            }
-        }
-    }
-    return client_status;
-}
-
 static int shake(const char *host, const char *priorities)
 {
-    int fds[BOTH];
-    gnutls_session_t client;
-    gnutls_session_t server;
-    gnutls_certificate_credentials_t trust;
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
-    gnutls_init(&client, GNUTLS_CLIENT | GNUTLS_NONBLOCK);
-    gnutls_init(&server, GNUTLS_SERVER | GNUTLS_NONBLOCK);
-    gnutls_certificate_allocate_credentials(&trust);
-    gnutls_credentials_set(client, GNUTLS_CRD_CERTIFICATE, trust);
-    assert_int_equal(gnutls_priority_set_direct(client, priorities, NULL), 0);
-    if (host) {
-        gnutls_server_name_set(client, GNUTLS_NAME_DNS, host, strlen(host));
-    }
-    assert_true(net_tls_credentials_apply(credentials, server, ""));
-    gnutls_transport_set_int(client, fds[0]);
-    gnutls_transport_set_int(server, fds[1]);
-    int status = run(client, server);
-    shown[0] = '\0';
-    if (status == 0) {
-        look_at_peer(client);
-    } else if (status == GNUTLS_E_FATAL_ALERT_RECEIVED) {
-        status = -(int)gnutls_alert_get(client);
-    }
-    gnutls_deinit(client);
-    gnutls_deinit(server);
-    gnutls_certificate_free_credentials(trust);
-    close(fds[0]);
-    close(fds[1]);
-    return status;
+    struct tls_pair pair;
+    tls_pair_shake(&pair, credentials, host, priorities, NULL);
+    snprintf(shown, sizeof(shown), "%s", pair.name);
+    shown_key = pair.key;
+    version = pair.version;
+    exchange = pair.exchange;
+    server_status = pair.server_status;
+    return pair.client_status;
 }
 
 static void expect(const char *host, const char *name)
@@ -298,6 +235,30 @@ static void the_operators_priorities_are_taken(void **state)
     assert_int_equal(version, GNUTLS_TLS1_2);
 }
 
+static void tickets_are_good_for_as_long_as_their_key(void **state)
+{
+    (void)state;
+    static const char *const versions[] = {OLD, "NORMAL:-VERS-ALL:+VERS-TLS1.3"};
+    static const uint8_t keys[2][NET_TLS_TICKET_KEY_BYTES] = {{1}, {2}};
+    load("ec");
+    use();
+    for (size_t i = 0; i < BASE_COUNT(versions); i++) {
+        struct tls_pair pair;
+        struct tls_ticket ticket = {0};
+        net_tls_credentials_set_ticket_key(credentials, keys[0]);
+        tls_pair_shake(&pair, credentials, NULL, versions[i], &ticket);
+        assert_false(pair.resumed);
+        tls_pair_shake(&pair, credentials, NULL, versions[i], &ticket);
+        assert_int_equal(pair.client_status, 0);
+        assert_true(pair.resumed);
+        net_tls_credentials_set_ticket_key(credentials, keys[1]);
+        tls_pair_shake(&pair, credentials, NULL, versions[i], &ticket);
+        assert_int_equal(pair.client_status, 0);
+        assert_false(pair.resumed);
+        tls_ticket_finish(&ticket);
+    }
+}
+
 static void a_client_needs_readable_authorities(void **state)
 {
     (void)state;
@@ -326,6 +287,7 @@ int main(void)
         ONE(without_alternative_names_the_common_name_counts),
         ONE(a_bad_priority_string_is_pointed_at),
         ONE(the_operators_priorities_are_taken),
+        ONE(tickets_are_good_for_as_long_as_their_key),
         ONE(a_client_needs_readable_authorities),
     };
 #undef ONE

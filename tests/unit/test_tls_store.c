@@ -18,6 +18,7 @@
 #include "config/base/log.h"
 #include "net/tls_store.h"
 #include "tests/support/cert_files.h"
+#include "tests/support/tls_pair.h"
 
 #define DAY_S        (24 * 60 * 60)
 #define WALL_BEGIN_S UINT64_C(1767225600) // what a virtual clock at 0 says
@@ -481,6 +482,40 @@ static void old_sessions_keep_their_credentials(void **state)
     net_tls_credentials_unref(old);
 }
 
+static bool resumes(struct tls_ticket *ticket)
+{
+    struct tls_pair pair;
+    struct net_tls_credentials *credentials = net_tls_listener_credentials(listener);
+    tls_pair_shake(&pair, credentials, NULL, "NORMAL:-VERS-ALL:+VERS-TLS1.2", ticket);
+    net_tls_credentials_unref(credentials);
+    assert_int_equal(pair.client_status, 0);
+    return pair.resumed;
+}
+
+static void tickets_outlive_a_reload_and_end_with_their_key(void **state)
+{
+    (void)state;
+    struct tls_ticket ticket = {0};
+    set("tls-ticket-hours", "2");
+    watch();
+    assert_false(resumes(&ticket));
+    net_tls_server_reload(server);
+    wait_ms(3600000);
+    assert_true(resumes(&ticket));
+    wait_ms(3600000 + 1);
+    assert_false(resumes(&ticket));
+    assert_true(resumes(&ticket)); // with the one that it got for it
+    wait_ms(7200000 + 1);
+    assert_false(resumes(&ticket));
+    tls_ticket_finish(&ticket);
+    finish_server();
+    set("tls-ticket-hours", "0");
+    must_open("wss://localhost:9091");
+    assert_false(resumes(&ticket));
+    assert_false(resumes(&ticket));
+    tls_ticket_finish(&ticket);
+}
+
 static void what_is_about_to_expire_is_told_daily(void **state)
 {
     (void)state;
@@ -622,6 +657,7 @@ int main(void)
         ONE(many_reloads_at_once_are_two),
         ONE(a_half_written_pair_changes_nothing_and_is_tried_again),
         ONE(old_sessions_keep_their_credentials),
+        ONE(tickets_outlive_a_reload_and_end_with_their_key),
         ONE(what_is_about_to_expire_is_told_daily),
         ONE(the_gauge_says_when_the_first_one_expires),
         ONE(status_words_change_at_their_second),
