@@ -63,9 +63,19 @@ static bool clash(const struct url *a, const struct url *b)
            port_of(a) != 0; // 0: each takes a free one
 }
 
+static bool asks_for_certificates(const struct url *url)
+{
+    return strcmp(url->scheme, "tls") == 0 || strcmp(url->scheme, "wss") == 0;
+}
+
 static void check_listener(const struct config *config, const char *text, const struct url *url,
                            struct error_list *errors)
 {
+    if (config->require_client_cert && !asks_for_certificates(url) && !url_host_is_loopback(url)) {
+        complain(config, errors, "listen", text,
+                 "takes clients without a certificate, which --require-client-cert forbids; use "
+                 "tls:// or wss://, or listen on 127.0.0.1 behind a proxy that asks for one");
+    }
     if (config->dev && !url_host_is_loopback(url)) {
         complain(config, errors, "listen", text,
                  "--dev serves only this machine; listen on 127.0.0.1, or drop --dev and set "
@@ -77,6 +87,7 @@ static void check_listeners(const struct config *config, struct error_list *erro
 {
     struct url urls[LIMIT_LISTENERS];
     unsigned good = 0;
+    unsigned asking = 0;
     assert(config->listen.count <= LIMIT_LISTENERS);
     if (config->listen.count == 0) {
         complain(config, errors, "listen", NULL, "nobody could connect; give at least one URL");
@@ -90,6 +101,7 @@ static void check_listeners(const struct config *config, struct error_list *erro
             continue;
         }
         check_listener(config, text, url, errors);
+        asking += asks_for_certificates(url);
         for (unsigned j = 0; j < good; j++) {
             if (clash(&urls[j], url)) {
                 char other[URL_TEXT_BYTES];
@@ -100,6 +112,10 @@ static void check_listeners(const struct config *config, struct error_list *erro
             }
         }
         good++;
+    }
+    if (config->client_ca[0] && asking == 0) {
+        complain(config, errors, "client-ca", config->client_ca,
+                 "useless without a tls:// or wss:// listener");
     }
 }
 

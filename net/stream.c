@@ -373,12 +373,19 @@ static void read_stream(struct net_stream *stream)
     } // else whatever still comes is only read to get to its end
 }
 
+// TLS is the lowest layer, or the one on the PROXY header, whose bytes may come with TLS's first.
+static bool is_shaking_hands(const struct net_stream *stream)
+{
+    const struct net_stream_endpoint *endpoint = stream->endpoint;
+    return stream->state == STREAM_RISING && endpoint->stack->has_tls &&
+           !stream->layers[endpoint->has_proxy ? 1 : 0]->is_up;
+}
+
 // False when this turn has done enough handshaking; the socket stays readable for the next one.
 static bool may_read(struct net_stream *stream)
 {
     struct net_stream_endpoint *endpoint = stream->endpoint;
-    if (stream->state != STREAM_RISING || !endpoint->stack->has_tls ||
-        stream->layers[endpoint->has_proxy]->is_up) {
+    if (!is_shaking_hands(stream)) {
         return true;
     }
     uint64_t now_ns = loop_now_ns(loop_of(stream));

@@ -129,19 +129,21 @@ static bool add_names(struct group *group, const struct net_tls_certificate *cer
     return true;
 }
 
-// The library leaves out what has expired meanwhile.
-static bool staple(struct group *group, struct net_tls_certificate *certificate, unsigned index)
+// A certificate is good without a staple. The library leaves out what expires later on.
+static void staple(struct group *group, struct net_tls_certificate *certificate, unsigned index)
 {
     struct bytes_buf *response = &certificate->ocsp.response;
     if (response->size == 0 || certificate->ocsp.problem) {
-        return true;
+        return;
     }
     gnutls_datum_t data = {.data = response->memory + response->start,
                            .size = (unsigned)response->size};
     int status = gnutls_certificate_set_ocsp_status_request_mem(group->certificates, &data, index,
                                                                 GNUTLS_X509_FMT_DER);
-    return status >= 0 || status == GNUTLS_E_OCSP_RESPONSE_ERROR ||
-           status == GNUTLS_E_EXPIRED; // refused by the library: nothing is stapled
+    if (status < 0) {
+        certificate->ocsp.problem =
+            status == GNUTLS_E_EXPIRED ? "expired" : gnutls_strerror(status);
+    }
 }
 
 // The library's function takes an array of pointers that are not const, and copies all.
@@ -154,8 +156,8 @@ static bool add_certificate(struct group *group, struct net_tls_certificate *cer
         return error_set(error, "cannot use the certificate \"%s\" %s: %s", certificate->name,
                          certificate->origin, gnutls_strerror(status));
     }
-    return (staple(group, certificate, (unsigned)status) && add_names(group, certificate)) ||
-           error_set(error, "out of memory");
+    staple(group, certificate, (unsigned)status);
+    return add_names(group, certificate) || error_set(error, "out of memory");
 }
 
 // Clients that show no certificate get here only where none is required.
@@ -340,15 +342,16 @@ static int on_client_hello(gnutls_session_t session, unsigned type, unsigned whe
 static bool apply_server(struct net_tls_credentials *credentials, gnutls_session_t session)
 {
     gnutls_datum_t key = {.data = credentials->ticket_key, .size = NET_TLS_TICKET_KEY_BYTES};
+    // A ticket would be a way around a certificate whose authority is not trusted any more.
+    bool has_tickets =
+        credentials->has_ticket_key && credentials->client_request == GNUTLS_CERT_IGNORE;
     gnutls_session_set_ptr(session, credentials);
     gnutls_certificate_server_set_request(session, credentials->client_request);
-    // Tickets are no way around a certificate whose authority is not trusted any more.
     // No certificates yet: once a session has had some that rule out TLS 1.3, it stays ruled out.
     gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_CLIENT_HELLO, GNUTLS_HOOK_PRE,
                                        on_client_hello);
     return gnutls_priority_set(session, credentials->groups[0].priorities) == 0 &&
-           (!credentials->has_ticket_key || credentials->client_request != GNUTLS_CERT_IGNORE ||
-            gnutls_session_ticket_enable_server(session, &key) == 0);
+           (!has_tickets || gnutls_session_ticket_enable_server(session, &key) == 0);
 }
 
 // ---- client

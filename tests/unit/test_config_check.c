@@ -234,6 +234,23 @@ static void client_certificates_need_an_authority(void **state)
     assert_bad("--require-client-cert: useless without --client-ca");
 }
 
+static void client_certificates_are_asked_for_at_every_door_or_it_is_said(void **state)
+{
+    (void)state;
+    set("client-ca", "/ca.pem");
+    set("listen", "udp://127.0.0.1:7777 tcp://127.0.0.1:7778 ws://127.0.0.1:9090");
+    assert_bad("--client-ca=/ca.pem: useless without a tls:// or wss:// listener");
+    set("require-client-cert", "true");
+    set("listen", "ws://127.0.0.1:9090 tls://0.0.0.0:7779 wss://0.0.0.0:9091");
+    assert_good();
+    set("listen", "wss://0.0.0.0:9091 udp://0.0.0.0:7777");
+    assert_bad("--listen=udp://0.0.0.0:7777: takes clients without a certificate, which "
+               "--require-client-cert forbids; use tls:// or wss://, or listen on 127.0.0.1 "
+               "behind a proxy that asks for one");
+    set("require-client-cert", "false"); // asked for where it can be
+    assert_good();
+}
+
 static void a_store_is_one_folder(void **state)
 {
     static const char *const bad[] = {"", ".", "..", "a/b", "../MY", "/MY"};
@@ -460,6 +477,7 @@ int main(void)
         WITH_CONFIG(dev_refuses_to_serve_other_machines),
         WITH_CONFIG(keys_and_certificates_come_in_pairs),
         WITH_CONFIG(client_certificates_need_an_authority),
+        WITH_CONFIG(client_certificates_are_asked_for_at_every_door_or_it_is_said),
         WITH_CONFIG(a_store_is_one_folder),
         WITH_CONFIG(rates_and_numbers_must_be_in_order),
         WITH_CONFIG(there_must_be_a_listener),

@@ -20,7 +20,7 @@
 #include "net/tls_store.h"
 #include "net/transport.h"
 
-#define PATIENCE_NS (5 * CLOCK_NS_PER_S)
+#define PATIENCE_NS (20 * CLOCK_NS_PER_S)
 #define STEP_NS     (2 * CLOCK_NS_PER_MS)
 #define CROWD       300
 
@@ -549,6 +549,49 @@ static void one_turn_does_few_handshakes(void **state)
     assert_int_equal(accepted, DIALS);
 }
 
+static unsigned admitted;
+static bool on_admit(void *user, const struct net_addr *remote)
+{
+    (void)user, (void)remote;
+    admitted++;
+    return true;
+}
+
+static void one_turn_does_few_handshakes_behind_a_proxy_either(void **state)
+{
+    (void)state;
+    enum { PEERS = 40 };
+    static const char header[] = "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n";
+    int fds[PEERS];
+    admitted = 0;
+    acceptor.admit_address = on_admit;
+    listen_on("tls://127.0.0.1:0?proxy=1");
+    const struct net_stream_endpoint *endpoint =
+        (const struct net_stream_endpoint *)(const void *)hub.endpoints;
+    for (unsigned i = 0; i < PEERS; i++) {
+        fds[i] = raw_connect();
+        raw_send(fds[i], header, sizeof(header) - 1);
+    }
+    RUN_UNTIL(admitted == 2 * PEERS); // each with its own address, then with the one it brings
+    assert_int_equal(endpoint->rising, PEERS);
+    for (unsigned i = 0; i < PEERS; i++) {
+        raw_send(fds[i], "\x16\x03\x01\xff\xff", 5); // fails, which costs a turn the same
+    }
+    uint64_t end_ns = loop_refresh_now(loop) + PATIENCE_NS;
+    uint64_t failed = 0;
+    while (failed < PEERS && loop_now_ns(loop) < end_ns) {
+        uint64_t before = failed;
+        turn();
+        failed = *endpoint->traffic.dropped;
+        assert_true(failed - before <= NET_STREAM_HANDSHAKES_PER_TURN);
+    }
+    assert_int_equal(failed, PEERS);
+    for (unsigned i = 0; i < PEERS; i++) {
+        close(fds[i]);
+    }
+    RUN_UNTIL(endpoint->rising == 0);
+}
+
 static void without_descriptors_old_links_live_and_the_loop_rests(void **state)
 {
     (void)state;
@@ -623,6 +666,7 @@ int main(void)
         ONE(a_queue_that_overflows_ends_the_link_from_the_loop),
         ONE(the_257th_handshake_is_turned_away),
         ONE(one_turn_does_few_handshakes),
+        ONE(one_turn_does_few_handshakes_behind_a_proxy_either),
         ONE(without_descriptors_old_links_live_and_the_loop_rests),
         ONE(a_paced_link_waits_to_be_polled),
     };
