@@ -13,8 +13,10 @@
 
 #include "config/paths.h"
 #include "game/cert_status.h"
+#include "net/tls_file.h"
 #include "net/tls_folder.h"
 #include "net/tls_make.h"
+#include "net/tls_pkcs12.h"
 
 #define AUTHORITY       "ca"
 #define AUTHORITY_DAYS  3650
@@ -73,7 +75,7 @@ static bool write_pkcs12(const struct config *config, const struct pair *pair, s
     struct net_tls_certificate *certificate =
         net_tls_certificate_load(pair->certificate, pair->key, NULL, error);
     bool ok = certificate &&
-              net_tls_make_pkcs12(certificate, config->tls_password, &bytes, error) &&
+              net_tls_pkcs12_write(certificate, config->tls_password, &bytes, error) &&
               net_tls_write_file(pair->pkcs12, bytes_buf_span(&bytes), 0600, error);
     net_tls_certificate_destroy(certificate);
     net_tls_wipe(&bytes);

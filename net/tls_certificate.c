@@ -5,66 +5,19 @@
 #include "net/tls_certificate.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <gnutls/crypto.h>
-#include <gnutls/pkcs12.h>
 #include <gnutls/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "net/tls_file.h"
 #include "net/tls_name.h"
+#include "net/tls_pkcs12.h"
 
-#define FILE_BYTES_MAX (256 * 1024)
-#define KEY_ID_BYTES   32
+#define KEY_ID_BYTES 32
 
-// ---- files
-
-// Not by stdio, whose own buffer would keep a part of the key.
-static ssize_t read_all(int fd, uint8_t *to, size_t size)
-{
-    size_t got = 0;
-    ssize_t count;
-    do {
-        count = read(fd, to + got, size - got);
-        got += count > 0 ? (size_t)count : 0;
-    } while (count > 0 && got < size);
-    return count < 0 ? -1 : (ssize_t)got;
-}
-
-bool net_tls_read_file(const char *path, struct bytes_buf *data, struct error *error)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return error_set(error, "cannot read %s: %s", path, strerror(errno));
-    }
-    bytes_buf_init(data, FILE_BYTES_MAX);
-    uint8_t *at = bytes_buf_reserve(data, FILE_BYTES_MAX);
-    ssize_t size = at ? read_all(fd, at, FILE_BYTES_MAX) : -1;
-    const char *problem = !at         ? "out of memory"
-                          : size < 0  ? strerror(errno)
-                          : size == 0 ? "the file is empty"
-                          : size == FILE_BYTES_MAX
-                              ? "the file is too large for a certificate or key"
-                              : NULL;
-    close(fd);
-    if (problem) {
-        net_tls_wipe(data);
-        return error_set(error, "cannot read %s: %s", path, problem);
-    }
-    bytes_buf_commit(data, (size_t)size);
-    return true;
-}
-
-void net_tls_wipe(struct bytes_buf *buf)
-{
-    if (buf->memory) {
-        gnutls_memset(buf->memory, 0, buf->capacity);
-    }
-    bytes_buf_finish(buf);
-}
+// ---- PEM
 
 // The library's functions want a pointer to non-const and write nothing there.
 static gnutls_datum_t datum_of(struct bytes_span span)
@@ -95,8 +48,6 @@ static const char *problem_text(int status)
     }
 }
 
-// ---- PEM
-
 static bool read_pem(struct net_tls_certificate *certificate, struct bytes_span chain,
                      struct bytes_span key, const char *source, struct error *error)
 {
@@ -117,125 +68,6 @@ static bool read_pem(struct net_tls_certificate *certificate, struct bytes_span 
     return status == 0 ||
            error_set(error, "cannot use the private key for the certificate in %s: %s", source,
                      problem_text(status));
-}
-
-// ---- PKCS#12
-
-static void find_friendly_name(gnutls_pkcs12_bag_t bag, const char *password,
-                               char name[NET_TLS_NAME_BYTES])
-{
-    if (gnutls_pkcs12_bag_get_type(bag, 0) == GNUTLS_BAG_ENCRYPTED &&
-        gnutls_pkcs12_bag_decrypt(bag, password) != 0) {
-        return;
-    }
-    int count = gnutls_pkcs12_bag_get_count(bag);
-    for (int i = 0; i < count && !name[0]; i++) {
-        char *found = NULL; // the bag's
-        if (gnutls_pkcs12_bag_get_friendly_name(bag, (unsigned)i, &found) == 0 && found) {
-            snprintf(name, NET_TLS_NAME_BYTES, "%s", found);
-        }
-    }
-}
-
-static void read_friendly_name(gnutls_pkcs12_t file, const char *password,
-                               char name[NET_TLS_NAME_BYTES])
-{
-    for (int i = 0; !name[0]; i++) {
-        gnutls_pkcs12_bag_t bag;
-        if (gnutls_pkcs12_bag_init(&bag) != 0) {
-            return;
-        }
-        int status = gnutls_pkcs12_get_bag(file, i, bag);
-        if (status == 0) {
-            find_friendly_name(bag, password, name);
-        }
-        gnutls_pkcs12_bag_deinit(bag);
-        if (status != 0) {
-            return;
-        }
-    }
-}
-
-// Takes over what it keeps of the two lists and frees the rest.
-static void keep_chain(struct net_tls_certificate *certificate, gnutls_x509_crt_t *list,
-                       unsigned count)
-{
-    for (unsigned i = 0; i < count; i++) {
-        if (certificate->chain_count < NET_TLS_CHAIN_MAX) {
-            certificate->chain[certificate->chain_count++] = list[i];
-        } else {
-            gnutls_x509_crt_deinit(list[i]);
-        }
-    }
-    gnutls_free(list);
-}
-
-static int open_pkcs12(struct net_tls_certificate *certificate, gnutls_pkcs12_t file,
-                       const char *password)
-{
-    gnutls_x509_crt_t *chain = NULL;
-    gnutls_x509_crt_t *extra = NULL;
-    unsigned chain_count = 0;
-    unsigned extra_count = 0;
-    int status = gnutls_pkcs12_verify_mac(file, password);
-    if (status == 0) {
-        status = gnutls_pkcs12_simple_parse(file, password, &certificate->key, &chain, &chain_count,
-                                            &extra, &extra_count, NULL, 0);
-    }
-    if (status == 0) {
-        keep_chain(certificate, chain, chain_count);
-        keep_chain(certificate, extra, extra_count);
-        read_friendly_name(file, password, certificate->friendly_name);
-    }
-    return status;
-}
-
-static const char *pkcs12_problem_text(int status, bool has_password)
-{
-    switch (status) {
-    case GNUTLS_E_MAC_VERIFY_FAILED:
-    case GNUTLS_E_DECRYPTION_FAILED:
-        return has_password ? "wrong password; PADDOCK_TLS_PASSWORD opens another file"
-                            : "wrong password: none was given; set PADDOCK_TLS_PASSWORD or "
-                              "PADDOCK_TLS_PASSWORD_FILE";
-    case GNUTLS_E_ASN1_TAG_ERROR:
-    case GNUTLS_E_ASN1_DER_ERROR:
-        return "it is neither PEM nor PKCS#12";
-    default:
-        return gnutls_strerror(status);
-    }
-}
-
-static bool read_pkcs12(struct net_tls_certificate *certificate, struct bytes_span bytes,
-                        const struct secret *password, const char *source, struct error *error)
-{
-    gnutls_pkcs12_t file;
-    gnutls_datum_t data = datum_of(bytes);
-    char text[SECRET_BYTES_MAX + 1] = "";
-    int status = gnutls_pkcs12_init(&file);
-    if (status != 0) {
-        return error_set(error, "out of memory");
-    }
-    if (password) {
-        struct bytes_span span = secret_span(password);
-        memcpy(text, span.data, span.size);
-        text[span.size] = '\0';
-    }
-    status = gnutls_pkcs12_import(file, &data, GNUTLS_X509_FMT_DER, 0);
-    if (status == 0) {
-        status = open_pkcs12(certificate, file, text);
-    }
-    if (status == GNUTLS_E_MAC_VERIFY_FAILED && !password) {
-        status = open_pkcs12(certificate, file, NULL); // no password and an empty one are two
-    }
-    secret_wipe(text, sizeof(text));
-    gnutls_pkcs12_deinit(file);
-    if (status == 0 && (certificate->chain_count == 0 || !certificate->key)) {
-        return error_set(error, "cannot use %s: there is no %s in it", source,
-                         certificate->key ? "certificate" : "private key");
-    }
-    return status == 0 ||
-           error_set(error, "cannot use %s: %s", source, pkcs12_problem_text(status, password));
 }
 
 // ---- the chain in order
@@ -505,9 +337,9 @@ struct net_tls_certificate *net_tls_certificate_load(const char *path, const cha
     if (is_binary(chain_span)) {
         certificate = create(error);
         if (certificate) {
-            certificate =
-                complete(certificate, read_pkcs12(certificate, chain_span, password, path, error),
-                         path, error);
+            certificate = complete(certificate,
+                                   net_tls_pkcs12_read(certificate, &chain, password, path, error),
+                                   path, error);
         }
     } else if (!key_path || net_tls_read_file(key_path, &key, error)) {
         certificate = net_tls_certificate_parse(

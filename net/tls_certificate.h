@@ -72,8 +72,4 @@ bool net_tls_certificate_is_for(const struct net_tls_certificate *certificate, c
 bool net_tls_certificate_is_by(const struct net_tls_certificate *certificate,
                                const struct net_tls_certificate *issuer);
 
-// Reads a whole file of less than 256 KiB; wipe with net_tls_wipe() what held a key.
-bool net_tls_read_file(const char *path, struct bytes_buf *data, struct error *error) BASE_MUST_USE;
-void net_tls_wipe(struct bytes_buf *buf);
-
 #endif

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/tls_file.h"
 #include "net/tls_name.h"
 
 // Certificates that are issued to one name.

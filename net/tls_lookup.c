@@ -21,8 +21,13 @@ static const char *key_of(const struct config *config, unsigned index)
 static struct net_tls_certificate *load_file(const struct config *config, unsigned index,
                                              struct error *error)
 {
-    return net_tls_certificate_load(config->tls_cert.items[index], key_of(config, index),
-                                    config->tls_password, error);
+    const char *key = key_of(config, index);
+    struct net_tls_certificate *certificate =
+        net_tls_certificate_load(config->tls_cert.items[index], key, config->tls_password, error);
+    if (!certificate) {
+        error_prefix(error, key ? "--tls-cert with --tls-key" : "--tls-cert");
+    }
+    return certificate;
 }
 
 static bool add(struct net_tls_certificates *found, struct net_tls_certificate *certificate,

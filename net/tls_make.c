@@ -5,22 +5,14 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <gnutls/crypto.h>
-#include <gnutls/pkcs12.h>
 #include <gnutls/x509.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
-#define DEV_DAYS  825 // browsers take no more
-#define DAY_S     (24 * 60 * 60)
-#define KEY_ID    32
-#define KEY_BYTES 16384
+#define DEV_DAYS 825 // browsers take no more
+#define DAY_S    (24 * 60 * 60)
+#define KEY_ID   32
 
 // ---- what is in it
 
@@ -175,137 +167,4 @@ bool net_tls_make_dev(struct bytes_buf *certificate, struct bytes_buf *key, stru
     static const char *const names[] = {"localhost", "127.0.0.1", "::1"};
     struct net_tls_make make = {.names = names, .name_count = BASE_COUNT(names), .days = DEV_DAYS};
     return net_tls_make(&make, certificate, key, error);
-}
-
-// ---- PKCS#12
-
-// Takes the bag over.
-static int add_bag(gnutls_pkcs12_t file, gnutls_pkcs12_bag_t bag, const char *name,
-                   const char *password)
-{
-    int status = gnutls_pkcs12_bag_set_friendly_name(bag, 0, name);
-    if (status >= 0) {
-        status = gnutls_pkcs12_bag_encrypt(bag, password, GNUTLS_PKCS_PBES2_AES_256);
-    }
-    if (status >= 0) {
-        status = gnutls_pkcs12_set_bag(file, bag);
-    }
-    gnutls_pkcs12_bag_deinit(bag);
-    return status;
-}
-
-static int add_chain(gnutls_pkcs12_t file, const struct net_tls_certificate *certificate,
-                     const char *password)
-{
-    gnutls_pkcs12_bag_t bag;
-    int status = gnutls_pkcs12_bag_init(&bag);
-    if (status != 0) {
-        return status;
-    }
-    for (unsigned i = 0; status >= 0 && i < certificate->chain_count; i++) {
-        status = gnutls_pkcs12_bag_set_crt(bag, certificate->chain[i]);
-    }
-    if (status < 0) {
-        gnutls_pkcs12_bag_deinit(bag);
-        return status;
-    }
-    return add_bag(file, bag, certificate->name, password);
-}
-
-static int add_key(gnutls_pkcs12_t file, const struct net_tls_certificate *certificate,
-                   const char *password)
-{
-    uint8_t bytes[KEY_BYTES];
-    size_t size = sizeof(bytes);
-    gnutls_pkcs12_bag_t bag;
-    int status = gnutls_x509_privkey_export_pkcs8(certificate->key, GNUTLS_X509_FMT_DER, NULL,
-                                                  GNUTLS_PKCS_PLAIN, bytes, &size);
-    if (status == 0 && (status = gnutls_pkcs12_bag_init(&bag)) == 0) {
-        gnutls_datum_t key = {.data = bytes, .size = (unsigned)size};
-        status = gnutls_pkcs12_bag_set_data(bag, GNUTLS_BAG_PKCS8_KEY, &key);
-        if (status < 0) {
-            gnutls_pkcs12_bag_deinit(bag);
-        } else {
-            status = add_bag(file, bag, certificate->name, password);
-        }
-    }
-    gnutls_memset(bytes, 0, sizeof(bytes));
-    return status;
-}
-
-bool net_tls_make_pkcs12(const struct net_tls_certificate *certificate,
-                         const struct secret *password, struct bytes_buf *out, struct error *error)
-{
-    char text[SECRET_BYTES_MAX + 1];
-    struct bytes_span span = secret_span(password);
-    gnutls_pkcs12_t file = NULL;
-    gnutls_datum_t bytes = {0};
-    memcpy(text, span.data, span.size);
-    text[span.size] = '\0';
-    int status = gnutls_pkcs12_init(&file);
-    if (status != 0 || (status = add_chain(file, certificate, text)) < 0 ||
-        (status = add_key(file, certificate, text)) < 0 ||
-        (status = gnutls_pkcs12_generate_mac2(file, GNUTLS_MAC_SHA256, text)) != 0 ||
-        (status = gnutls_pkcs12_export2(file, GNUTLS_X509_FMT_DER, &bytes)) != 0) {
-        goto done;
-    }
-    status = append(out, &bytes);
-
-done:
-    secret_wipe(text, sizeof(text));
-    if (file) {
-        gnutls_pkcs12_deinit(file);
-    }
-    return status >= 0 ||
-           error_set(error, "cannot make a PKCS#12 file: %s", gnutls_strerror(status));
-}
-
-// ---- files
-
-static bool write_all(int fd, struct bytes_span bytes)
-{
-    while (bytes.size > 0) {
-        ssize_t count = write(fd, bytes.data, bytes.size);
-        if (count <= 0) {
-            return false;
-        }
-        bytes = bytes_of(bytes.data + count, bytes.size - (size_t)count);
-    }
-    return fsync(fd) == 0;
-}
-
-// The rename is only safe when the folder is.
-static bool sync_folder_of(const char *path)
-{
-    char folder[LIMIT_PATH_BYTES];
-    const char *slash = strrchr(path, '/');
-    snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) + 1 : 1,
-             slash ? path : ".");
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool synced = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0) {
-        close(fd);
-    }
-    return synced;
-}
-
-bool net_tls_write_file(const char *path, struct bytes_span bytes, unsigned mode,
-                        struct error *error)
-{
-    char part[LIMIT_PATH_BYTES];
-    int length = snprintf(part, sizeof(part), "%s.XXXXXX", path);
-    if (length < 0 || length >= (int)sizeof(part)) {
-        return error_set(error, "the path %.200s is too long", path);
-    }
-    int fd = mkostemp(part, O_CLOEXEC); // mode 0600 until it is complete
-    if (fd < 0) {
-        return error_set(error, "cannot write %s: %s", path, strerror(errno));
-    }
-    bool written = write_all(fd, bytes) && fchmod(fd, (mode_t)mode) == 0;
-    written = close(fd) == 0 && written && rename(part, path) == 0 && sync_folder_of(path);
-    if (!written) {
-        error_set(error, "cannot write %s: %s", path, strerror(errno));
-        unlink(part);
-    }
-    return written;
 }

@@ -2,8 +2,7 @@
 // Makes certificates: the one of --dev, self-signed ones, and those of a small authority of our
 // own.
 //
-// P-256, because its handshakes cost a sixth of RSA-2048's. Declines to know where they are put,
-// except that a file is replaced in one step (net_tls_write_file).
+// P-256, because its handshakes cost a sixth of RSA-2048's. Declines to know where they are put.
 
 #ifndef NET_TLS_MAKE_H
 #define NET_TLS_MAKE_H
@@ -27,14 +26,4 @@ bool net_tls_make(const struct net_tls_make *make, struct bytes_buf *certificate
 // For localhost, 127.0.0.1 and ::1, for as long as browsers take it.
 bool net_tls_make_dev(struct bytes_buf *certificate, struct bytes_buf *key, struct error *error)
     BASE_MUST_USE;
-// Appends certificate, chain and key as PKCS#12.
-bool net_tls_make_pkcs12(const struct net_tls_certificate *certificate,
-                         const struct secret *password, struct bytes_buf *out, struct error *error)
-    BASE_MUST_USE;
-
-// Readers see the old file or the new one, never a part, also after a power cut. `mode` as in
-// open().
-bool net_tls_write_file(const char *path, struct bytes_span bytes, unsigned mode,
-                        struct error *error) BASE_MUST_USE;
-
 #endif

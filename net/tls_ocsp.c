@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "net/tls_certificate.h"
+#include "net/tls_file.h"
 
 static const char *judge(struct net_tls_ocsp *ocsp, gnutls_ocsp_resp_t response,
                          gnutls_x509_crt_t leaf, gnutls_x509_crt_t issuer)

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "config/base/log.h"
+#include "net/tls_file.h"
 #include "net/tls_lookup.h"
 #include "net/tls_make.h"
 

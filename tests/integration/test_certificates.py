@@ -84,11 +84,11 @@ class Certificates(TestCase):
         options.setdefault("env", TOKEN)
         return self.serve(*flags, listen=listen, dev=False, **options)
 
-    def refused(self, *flags, env=None, listen="wss://127.0.0.1:0"):
+    def refused(self, *flags, env=None, listen="wss://127.0.0.1:0", **options):
         """What a server that does not start says."""
         done = subprocess.run([PADDOCK, "--admin=off", "--data-dir=" + self.path("data"), "--listen=" + listen, *flags],
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE,
-                              env={**ENVIRONMENT, **TOKEN, **(env or {})})
+                              env={**ENVIRONMENT, **TOKEN, **(env or {})}, **options)
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
         self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
         return done.stderr
@@ -574,6 +574,15 @@ class Tickets(Certificates):
 
 
 class Failures(Certificates):
+    @unittest.skipIf(os.getuid() != 0, "only root can become somebody else, who may not read a file")
+    def test_what_may_not_be_read_is_said_with_the_setting_and_a_way_out(self):
+        self.make("c", "game.example.com")
+        os.chmod(self.folder, 0o777)
+        os.chmod(self.path("c.pem"), 0o644)
+        self.assertIn(f": --tls-cert with --tls-key: cannot read {self.path('c.key')}: let the server's user (uid 65534) "
+                      "read it and enter its folders, with chown, chgrp or chmod",
+                      self.refused(*self.pair("c"), user=65534, extra_groups=[], group=65534))
+
     def test_clients_that_refuse_the_certificate_are_in_the_log(self):
         self.make("c", "game.example.com")
         server = self.serve_wss(*self.pair("c"))

@@ -12,7 +12,9 @@
 
 #include <cmocka.h>
 
+#include "net/tls_file.h"
 #include "net/tls_make.h"
+#include "net/tls_pkcs12.h"
 #include "tests/support/cert_files.h"
 
 #define DAY_S (24 * 60 * 60)
@@ -117,7 +119,7 @@ static void pkcs12_goes_there_and_back(void **state)
     struct net_tls_certificate *leaf = make(
         (struct net_tls_make){.names = &host, .name_count = 1, .days = 1, .issuer = authority});
     bytes_buf_init(&bytes, 65536);
-    assert_true(net_tls_make_pkcs12(leaf, password, &bytes, &error));
+    assert_true(net_tls_pkcs12_write(leaf, password, &bytes, &error));
     const char *path = cert_files_path("c.pfx");
     assert_true(net_tls_write_file(path, bytes_buf_span(&bytes), 0600, &error));
     struct net_tls_certificate *back = net_tls_certificate_load(path, NULL, password, &error);

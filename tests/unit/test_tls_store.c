@@ -229,9 +229,12 @@ static void a_chain_in_disorder_is_put_in_order(void **state)
 static void operators_mistakes_are_explained(void **state)
 {
     (void)state;
-    expect_refused("absent.pem", "good.key", "absent.pem: No such file");
-    expect_refused("good.pem", "absent.key", "absent.key: No such file");
-    expect_refused("empty.pem", "good.key", "the file is empty");
+    expect_refused("absent.pem", NULL, ": --tls-cert: cannot read ");
+    expect_refused("absent.pem", "good.key", "absent.pem: there is no such file");
+    expect_refused("good.pem", "absent.key", ": --tls-cert with --tls-key: cannot read ");
+    expect_refused("good.pem", "absent.key", "absent.key: there is no such file");
+    expect_refused(".", NULL, "it is a folder; name a file in it");
+    expect_refused("empty.pem", "good.key", "empty.pem: it is empty");
     expect_refused("text.pem", "good.key", "cannot use the certificate");
     expect_refused("good.pem", "text.pem", "there is none in PEM form");
     expect_refused("good.pem", "other.key", "does not belong to the certificate");
@@ -443,21 +446,22 @@ static void a_half_written_pair_changes_nothing_and_is_tried_again(void **state)
     cert_files_copy("other.pem", "live.pem");
     wait_ms(10001);
     assert_string_equal(shown(), "good.example.com");
-    expect_in_log("ERROR certificate_reload_failed " LISTENER
-                  " - cannot use the private key for the certificate in ");
+    expect_in_log(
+        "ERROR certificate_reload_failed " LISTENER
+        " - --tls-cert with --tls-key: cannot use the private key for the certificate in ");
     assert_non_null(strstr(listener->problem, "does not belong to the certificate"));
     wait_ms(10001);
     assert_string_equal(logged(), ""); // the same again is not told again
     assert_int_equal(reloads("failed"), 2);
     cert_files_write("live.pem", "", 0);
     wait_ms(10001);
-    expect_in_log("the file is empty; the old certificate stays");
+    expect_in_log("it is empty; the old certificate stays");
     net_tls_server_reload(server);
     wait_ms(1);
-    expect_in_log("the file is empty; the old certificate stays"); // who asks is answered
+    expect_in_log("it is empty; the old certificate stays"); // who asks is answered
     unlink(cert_files_path("live.pem"));
     wait_ms(10001);
-    expect_in_log("No such file or directory; the old certificate stays");
+    expect_in_log("there is no such file; the old certificate stays");
     assert_string_equal(shown(), "good.example.com");
     replace_by("other");
     wait_ms(10001);
