@@ -467,6 +467,7 @@ static void old_unreliable_messages_are_replaced_and_counted(void **state)
                      "unreliable messages that a newer one replaced unsent", "transport", "tcp");
     uint64_t *bytes_out = counter_cell(counters, COUNTER_TOTAL, "paddock_sent_bytes", "bytes sent",
                                        "transport", "tcp");
+    set("stall-ms", "60000");
     listen_on("tcp://127.0.0.1:0");
     int fd = stalled_peer();
     assert_int_equal(closed, 0); // nothing queued but one
