@@ -4,7 +4,6 @@
 
 #include "net/ws_frame.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include "net/close.h"
@@ -252,16 +251,20 @@ uint16_t net_ws_read_close(struct bytes_span payload, uint16_t *status, struct b
 size_t net_ws_write_header(uint8_t header[NET_WS_HEADER_BYTES_MAX], enum net_ws_opcode opcode,
                            size_t payload_size, const uint8_t mask[4])
 {
-    assert(payload_size <= UINT16_MAX);
     uint8_t mask_bit = mask ? 0x80 : 0;
     size_t size = 2;
     header[0] = (uint8_t)(0x80 | opcode);
     if (payload_size < 126) {
         header[1] = (uint8_t)(mask_bit | payload_size);
-    } else {
+    } else if (payload_size <= UINT16_MAX) {
         header[1] = mask_bit | 126;
         bytes_put_u16(header + 2, (uint16_t)payload_size);
         size = 4;
+    } else {
+        header[1] = mask_bit | 127;
+        bytes_put_u32(header + 2, (uint32_t)((uint64_t)payload_size >> 32));
+        bytes_put_u32(header + 6, (uint32_t)payload_size);
+        size = 10;
     }
     if (mask) {
         memcpy(header + size, mask, 4);

@@ -5,42 +5,14 @@ server. npm installs them into build/ once; without npm, or without a registry, 
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
+import node  # noqa: E402
 from paddock import ENVIRONMENT, PATIENCE, TestCase  # noqa: E402
-
-FOLDER = os.path.join(HERE, "..", "..", "build", "interop-node")
-SKIPPED = 77 # what ctest takes for "skipped"
-
-
-def install():
-    """None, or why the packages cannot be had."""
-    if not shutil.which("node") or not shutil.which("npm"):
-        return "there is no node or no npm"
-    os.makedirs(FOLDER, exist_ok=True)
-    with open(os.path.join(HERE, "package.json")) as file:
-        wanted = file.read()
-    installed = os.path.join(FOLDER, "installed.json")
-    if os.path.exists(installed):
-        with open(installed) as file:
-            if file.read() == wanted:
-                return None
-    shutil.copy(os.path.join(HERE, "package.json"), FOLDER)
-    try:
-        done = subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=1"],
-                              cwd=FOLDER, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
-    except subprocess.TimeoutExpired:
-        return "npm had two minutes and did not install ws and @msgpack/msgpack"
-    if done.returncode != 0:
-        return f"npm cannot install ws and @msgpack/msgpack: {done.stderr.strip().splitlines()[:1]}"
-    with open(installed, "w") as file:
-        file.write(wanted)
-    return None
 
 
 class Node(TestCase):
@@ -56,7 +28,7 @@ class Node(TestCase):
         given["tokens"] = [server.token(f"Anna{index}") for index in range(4)]
         done = subprocess.run(["node", os.path.join(HERE, "node_client.cjs"), json.dumps(given)], capture_output=True,
                               text=True, timeout=2 * PATIENCE, stdin=subprocess.DEVNULL,
-                              env={**ENVIRONMENT, "NODE_PATH": os.path.join(FOLDER, "node_modules")})
+                              env=node.environment(ENVIRONMENT))
         self.assertEqual(done.returncode, 0, done.stderr)
         return json.loads(done.stdout)
 
@@ -95,8 +67,8 @@ class Node(TestCase):
 
 
 if __name__ == "__main__":
-    WHY_NOT = install()
+    WHY_NOT = node.install()
     if WHY_NOT:
         print(f"skipped: {WHY_NOT}")
-        sys.exit(SKIPPED)
+        sys.exit(node.SKIPPED)
     unittest.main()

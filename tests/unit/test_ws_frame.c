@@ -332,6 +332,8 @@ static void a_header_is_as_short_as_its_length_allows(void **state)
     assert_int_equal(
         net_ws_write_header(header, NET_WS_BINARY, 65535, (const uint8_t[]){1, 2, 3, 4}), 8);
     assert_memory_equal(header, "\x82\xfe\xff\xff\x01\x02\x03\x04", 8);
+    assert_int_equal(net_ws_write_header(header, NET_WS_TEXT, 65536, NULL), 10);
+    assert_memory_equal(header, "\x81\x7f\0\0\0\0\0\x01\0\0", 10);
 }
 
 static void a_mask_applies_from_any_offset(void **state)
