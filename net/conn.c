@@ -239,15 +239,24 @@ static bool admit_address(void *user, const struct net_addr *remote)
     return true;
 }
 
-// 0, or why this link cannot become a connection now. The newest unverified ones are shed first:
-// those who play are never touched by those who want to come in.
-static uint16_t reason_to_refuse(struct net_conns *conns, const struct net_link *link)
+// The newest unverified ones are shed first: those who play are never touched by those who want to
+// come in.
+static uint16_t reason_to_refuse_anybody(const struct net_conns *conns)
 {
     if (conns->refuse_new) {
         return NET_CLOSE_GOING_AWAY;
     }
-    if (conns->first_free == conns->capacity || conns->unverified >= conns->unverified_max) {
-        return NET_CLOSE_OVERLOADED;
+    bool is_full =
+        conns->first_free == conns->capacity || conns->unverified >= conns->unverified_max;
+    return is_full ? NET_CLOSE_OVERLOADED : 0;
+}
+
+// 0, or why this link cannot become a connection now.
+static uint16_t reason_to_refuse(struct net_conns *conns, const struct net_link *link)
+{
+    uint16_t refused = reason_to_refuse_anybody(conns);
+    if (refused != 0) {
+        return refused;
     }
     // Asked a second time: others of the same address may have opened during the handshake.
     if (!net_addr_limit_open(conns->addr_limit, &link->remote)) {
@@ -255,6 +264,16 @@ static uint16_t reason_to_refuse(struct net_conns *conns, const struct net_link 
         return NET_CLOSE_POLICY;
     }
     return 0;
+}
+
+static uint16_t refusal(void *user)
+{
+    struct net_conns *conns = user;
+    uint16_t refused = reason_to_refuse_anybody(conns);
+    if (refused != 0) {
+        count_close(conns, refused);
+    }
+    return refused;
 }
 
 static uint16_t accept_link(void *user, struct net_link *link)
@@ -334,7 +353,7 @@ struct net_conns *net_conns_create(struct net_hub *hub, unsigned capacity,
     conns->events = *events;
     conns->user = user;
     conns->capacity = capacity;
-    conns->acceptor = (struct net_acceptor){accept_link, admit_address, conns};
+    conns->acceptor = (struct net_acceptor){accept_link, admit_address, refusal, conns};
     conns->unverified_max = capacity / 4 < UNVERIFIED_MAX ? (capacity + 3) / 4 : UNVERIFIED_MAX;
     for (uint32_t i = 0; i < capacity; i++) {
         struct conn *conn = &conns->slots[i];

@@ -10,6 +10,7 @@
 
 #include "config/origin.h"
 #include "net/caller.h"
+#include "net/close.h"
 #include "net/http_page.h"
 
 struct answer {
@@ -66,6 +67,10 @@ static const struct answer answers[] = {
     [NET_HTTP_BAD_SUBPROTOCOL] = {400, "Bad Request", CLOSE_FIELDS,
                                   "None of the offered subprotocols is known. "
                                   "Supported: " NET_WS_SUBPROTOCOL "\n"},
+    [NET_HTTP_FULL] = {503, "Service Unavailable", "Retry-After: 2\r\n" CLOSE_FIELDS,
+                       "This server is full. Try again later, or another server.\n"},
+    [NET_HTTP_ENDING] = {503, "Service Unavailable", "Retry-After: 10\r\n" CLOSE_FIELDS,
+                         "This server is shutting down. Connect to another one.\n"},
     [NET_HTTP_TOO_SLOW] = {408, "Request Timeout", CLOSE_FIELDS,
                            "The request did not arrive in time.\n"},
     [NET_HTTP_UNAVAILABLE] = {503, "Service Unavailable", "Retry-After: 1\r\n" CLOSE_FIELDS,
@@ -309,11 +314,24 @@ static const char *check_status(struct bytes_span line)
     if (bytes_equal(status, bytes_of_string("404"))) {
         return "the server has no WebSocket at this path (404)";
     }
+    if (bytes_equal(status, bytes_of_string("429"))) {
+        return "this address has too many connections, or makes new ones too fast (429)";
+    }
     if (bytes_equal(status, bytes_of_string("503"))) {
-        return "the server is not available (503)";
+        return "the server is full or shutting down (503)";
     }
     return bytes_equal(status, bytes_of_string("101")) ? NULL
                                                        : "the server refuses a WebSocket here";
+}
+
+uint16_t net_http_upgrade_code(const struct net_http_head *head)
+{
+    struct bytes_span line = head->line;
+    (void)cut_word(&line);
+    struct bytes_span status = cut_word(&line);
+    bool may_try_again =
+        bytes_equal(status, bytes_of_string("503")) || bytes_equal(status, bytes_of_string("429"));
+    return may_try_again ? NET_CLOSE_OVERLOADED : NET_CLOSE_LOST;
 }
 
 const char *net_http_upgrade_check(const struct net_http_head *head, const char *key)

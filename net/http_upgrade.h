@@ -36,6 +36,8 @@ enum net_http_answer {
     NET_HTTP_BAD_COOKIE,
     NET_HTTP_BAD_ORIGIN,
     NET_HTTP_BAD_SUBPROTOCOL,
+    NET_HTTP_FULL,
+    NET_HTTP_ENDING,
     NET_HTTP_TOO_SLOW,
     NET_HTTP_UNAVAILABLE,
     NET_HTTP_PLAIN_ON_TLS,
@@ -73,5 +75,7 @@ bool net_http_upgrade_request(struct bytes_buf *out, const char *host, const cha
                               const char *key) BASE_MUST_USE;
 // NULL when the response to a request with `key` makes this a WebSocket; else why not.
 const char *net_http_upgrade_check(const struct net_http_head *head, const char *key);
+// With which code a client ends that was refused: "try again later", or lost.
+uint16_t net_http_upgrade_code(const struct net_http_head *head);
 
 #endif

@@ -36,6 +36,8 @@ struct net_layer_env {
     struct net_addr remote;    // the peer, or whom a trusted proxy speaks for: net_layer_relocate()
     // Asked before that changes; NULL: everybody may.
     bool (*admit_address)(struct net_layer_env *env, const struct net_addr *remote);
+    // 0, or the close code of a server that takes nobody now; NULL: it takes everybody.
+    uint16_t (*refusal)(const struct net_layer_env *env);
     bool is_server;
     uint64_t now_ns; // set by the owner of the stack before each call into it
     char reason[LIMIT_CLOSE_REASON_BYTES + 1];

@@ -171,6 +171,16 @@ static enum net_http_answer keep_caller(struct layer_upgrade *upgrade, bool by_p
     return NET_HTTP_SWITCH;
 }
 
+// For requests that are good otherwise: is there room for a player?
+static enum net_http_answer find_room(const struct layer_upgrade *upgrade)
+{
+    const struct net_layer_env *env = upgrade->base.env;
+    uint16_t code = env->refusal ? env->refusal(env) : 0;
+    return code == 0                      ? NET_HTTP_SWITCH
+           : code == NET_CLOSE_GOING_AWAY ? NET_HTTP_ENDING
+                                          : NET_HTTP_FULL;
+}
+
 static uint16_t serve(struct layer_upgrade *upgrade)
 {
     struct net_layer *layer = &upgrade->base;
@@ -183,6 +193,9 @@ static uint16_t serve(struct layer_upgrade *upgrade)
     }
     if (answer == NET_HTTP_SWITCH && !has_cookie(upgrade)) {
         answer = NET_HTTP_BAD_COOKIE;
+    }
+    if (answer == NET_HTTP_SWITCH) {
+        answer = find_room(upgrade);
     }
     if (answer == NET_HTTP_SWITCH) {
         answer = keep_caller(upgrade, by_proxy);
@@ -239,7 +252,7 @@ static uint16_t check_response(struct layer_upgrade *upgrade)
     const char *problem = net_http_upgrade_check(upgrade->head, upgrade->key);
     if (problem) {
         upgrade->refused = true;
-        return net_layer_fail(&upgrade->base, NET_CLOSE_LOST, "%s", problem);
+        return net_layer_fail(&upgrade->base, net_http_upgrade_code(upgrade->head), "%s", problem);
     }
     return switch_over(upgrade);
 }

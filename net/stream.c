@@ -640,6 +640,15 @@ static bool admit_address(struct net_layer_env *env, const struct net_addr *remo
     return !acceptor->admit_address || acceptor->admit_address(acceptor->user, remote);
 }
 
+static uint16_t refusal(const struct net_layer_env *env)
+{
+    const struct net_stream *stream =
+        (const struct net_stream *)(const void *)((const char *)env -
+                                                  offsetof(struct net_stream, env));
+    const struct net_acceptor *acceptor = stream->endpoint->acceptor;
+    return acceptor->refusal ? acceptor->refusal(acceptor->user) : 0;
+}
+
 void net_stream_accept(struct net_stream_endpoint *endpoint, int fd, const struct net_addr *remote)
 {
     // The certificate of this moment: a later one is for later streams.
@@ -650,6 +659,7 @@ void net_stream_accept(struct net_stream_endpoint *endpoint, int fd, const struc
         .url_text = endpoint->base.url,
         .credentials = credentials,
         .admit_address = admit_address,
+        .refusal = refusal,
         .is_server = true,
     };
     struct net_stream *stream = create_stream(endpoint, &env);

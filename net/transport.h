@@ -22,6 +22,9 @@ struct net_acceptor {
     // Asked before anything is spent on a peer (before TLS): may this address connect? Asked again
     // when a trusted proxy has said whom it speaks for. May be NULL.
     bool (*admit_address)(void *user, const struct net_addr *remote);
+    // 0, or the code with which accept() would turn away whoever came now. Asked before a WebSocket
+    // is promised, because HTTP can say so to proxies as well. May be NULL.
+    uint16_t (*refusal)(void *user);
     void *user;
 };
 

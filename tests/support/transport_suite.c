@@ -166,7 +166,8 @@ static int setup(void **state)
     if (suite->prepare) {
         suite->prepare(fixture->server_hub, fixture->client_hub);
     }
-    fixture->acceptor = (struct net_acceptor){on_accept, on_admit, fixture};
+    fixture->acceptor =
+        (struct net_acceptor){.accept = on_accept, .admit_address = on_admit, .user = fixture};
     if (!net_hub_listen(fixture->server_hub, suite->listen_url, &fixture->acceptor, &error)) {
         fail_msg("listen %s: %s", suite->listen_url, error.text);
     }

@@ -488,6 +488,21 @@ static void a_full_house_is_1013(void **state)
     destroy(fixture);
 }
 
+static void who_would_be_turned_away_can_be_told_before(void **state)
+{
+    (void)state;
+    struct fixture *fixture = create(4);
+    const struct net_acceptor *acceptor = fixture->acceptor;
+    assert_int_equal(acceptor->refusal(acceptor->user), 0);
+    assert_int_equal(accept_link(fixture, 0), 0); // a quarter of the places
+    assert_int_equal(acceptor->refusal(acceptor->user), NET_CLOSE_OVERLOADED);
+    assert_int_equal(counted(fixture, "paddock_closes", "code", "overloaded"), 1);
+    net_conns_refuse_new(fixture->conns);
+    assert_int_equal(acceptor->refusal(acceptor->user), NET_CLOSE_GOING_AWAY);
+    assert_int_equal(counted(fixture, "paddock_closes", "code", "going_away"), 1);
+    destroy(fixture);
+}
+
 static void a_draining_server_turns_away_with_1001(void **state)
 {
     (void)state;
@@ -646,6 +661,7 @@ int main(void)
         cmocka_unit_test(a_quarter_of_the_places_is_for_the_unverified),
         cmocka_unit_test(at_most_256_are_unverified),
         cmocka_unit_test(a_full_house_is_1013),
+        cmocka_unit_test(who_would_be_turned_away_can_be_told_before),
         cmocka_unit_test(a_draining_server_turns_away_with_1001),
         cmocka_unit_test(an_address_has_its_own_limits),
         cmocka_unit_test(closing_calls_closed_once_before_it_returns),

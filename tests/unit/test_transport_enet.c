@@ -89,7 +89,8 @@ static int setup(void **state)
     fixture->counters = counters_create();
     net_hub_init(&fixture->server, fixture->loop, fixture->config, fixture->counters);
     net_hub_init(&fixture->client, fixture->loop, fixture->config, fixture->counters);
-    fixture->acceptor = (struct net_acceptor){on_accept, on_admit, fixture};
+    fixture->acceptor =
+        (struct net_acceptor){.accept = on_accept, .admit_address = on_admit, .user = fixture};
     if (!net_hub_listen(&fixture->server, "udp://127.0.0.1:0", &fixture->acceptor, &error)) {
         fail_msg("%s", error.text);
     }
