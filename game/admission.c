@@ -73,7 +73,7 @@ static bool token_may_travel(struct game_admission *admission, const struct net_
         return true;
     }
     log_peer(LOG_WARN, "plaintext_token_refused", LOG_S("transport", info->transport),
-             LOG_S("mend", "use tls:// or wss:// for players, or --allow-plaintext"));
+             LOG_S("mend", "use dtls://, tls:// or wss:// for players, or --allow-plaintext"));
     return false;
 }
 

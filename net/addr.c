@@ -29,6 +29,7 @@ void net_addr_from_sockaddr(struct net_addr *addr, const struct sockaddr_storage
         memcpy(&v6, from, sizeof(v6));
         memcpy(addr->ip, &v6.sin6_addr, sizeof(addr->ip));
         addr->port = ntohs(v6.sin6_port);
+        addr->scope = v6.sin6_scope_id;
     }
 }
 
@@ -41,7 +42,11 @@ socklen_t net_addr_to_sockaddr(const struct net_addr *addr, bool as_v6, struct s
         memcpy(to, &v4, sizeof(v4));
         return sizeof(v4);
     }
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(addr->port)};
+    struct sockaddr_in6 v6 = {
+        .sin6_family = AF_INET6,
+        .sin6_port = htons(addr->port),
+        .sin6_scope_id = addr->scope,
+    };
     memcpy(&v6.sin6_addr, addr->ip, sizeof(addr->ip));
     memcpy(to, &v6, sizeof(v6));
     return sizeof(v6);

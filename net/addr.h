@@ -15,6 +15,7 @@
 struct net_addr {
     uint8_t ip[16];
     uint16_t port;
+    uint32_t scope; // the interface, where the same address may be behind several (fe80::/10)
 };
 
 struct net_prefix {

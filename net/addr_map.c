@@ -16,6 +16,7 @@
 
 struct entry {
     uint8_t ip[16];
+    uint32_t scope;
     uint64_t used_ns;
     bool taken;
 };
@@ -61,7 +62,8 @@ bool net_addr_map_name(struct net_addr_map *map, const struct net_addr *addr, ui
     struct entry *spare = NULL;
     for (unsigned i = 0; i < PROBES; i++, at++) {
         struct entry *entry = &map->entries[at % NET_ADDR_MAP_ENTRIES];
-        if (entry->taken && memcmp(entry->ip, addr->ip, sizeof(entry->ip)) == 0) {
+        if (entry->taken && entry->scope == addr->scope &&
+            memcmp(entry->ip, addr->ip, sizeof(entry->ip)) == 0) {
             entry->used_ns = now_ns;
             *name = htonl(NAMES_FROM | (uint32_t)(entry - map->entries));
             return true;
@@ -79,6 +81,7 @@ bool net_addr_map_name(struct net_addr_map *map, const struct net_addr *addr, ui
         return false;
     }
     memcpy(spare->ip, addr->ip, sizeof(spare->ip));
+    spare->scope = addr->scope;
     spare->taken = true;
     spare->used_ns = now_ns;
     *name = htonl(NAMES_FROM | (uint32_t)(spare - map->entries));
@@ -94,5 +97,6 @@ bool net_addr_map_find(struct net_addr_map *map, uint32_t name, uint64_t now_ns,
     }
     map->entries[index].used_ns = now_ns;
     memcpy(addr->ip, map->entries[index].ip, sizeof(addr->ip));
+    addr->scope = map->entries[index].scope;
     return true;
 }

@@ -19,11 +19,12 @@ struct net_addr_map;
 // NULL with errno set.
 struct net_addr_map *net_addr_map_create(void);
 void net_addr_map_destroy(struct net_addr_map *map);
-// The stand-in of addr's IP (its port does not count), in network byte order as in s_addr; made
-// when `make` is set and there is none yet. False when there is none or no room.
+// The stand-in of addr's IP and scope (its port does not count), in network byte order as in
+// s_addr; made when `make` is set and there is none yet. False when there is none or no room.
 bool net_addr_map_name(struct net_addr_map *map, const struct net_addr *addr, uint64_t now_ns,
                        bool make, uint32_t *name) BASE_MUST_USE;
-// Sets addr->ip to what `name` stands for and counts as use. False when it stands for nothing.
+// Sets addr's IP and scope to what `name` stands for and counts as use. False when it stands for
+// nothing.
 bool net_addr_map_find(struct net_addr_map *map, uint32_t name, uint64_t now_ns,
                        struct net_addr *addr) BASE_MUST_USE;
 

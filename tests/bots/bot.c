@@ -192,5 +192,6 @@ void bots_bot_turn(struct bots_bot *bot)
             race_driver_drive(&bot->driver, tick, values, input);
         }
         net_client_input(bot->client, tick, input);
+        bot->tally->inputs++;
     }
 }

@@ -48,6 +48,7 @@ void bots_tally_add(struct bots_tally *total, const struct bots_tally *part)
     total->snapshots += part->snapshots;
     total->stale += part->stale;
     total->checksum_failures += part->checksum_failures;
+    total->inputs += part->inputs;
     total->inputs_late += part->inputs_late;
     total->bytes_in += part->bytes_in;
     total->bytes_out += part->bytes_out;
@@ -77,6 +78,7 @@ COUNT_FIELD(unfit)
 COUNT_FIELD(snapshots)
 COUNT_FIELD(stale)
 COUNT_FIELD(checksum_failures)
+COUNT_FIELD(inputs)
 COUNT_FIELD(inputs_late)
 #undef COUNT_FIELD
 
@@ -122,6 +124,7 @@ const struct bots_field bots_fields[] = {
     ROW(snapshots, "snapshots applied"),
     ROW(stale, "snapshots too old to apply"),
     ROW(checksum_failures, "snapshots that decoded to something else"),
+    ROW(inputs, "inputs made, one for each tick of a race"),
     ROW(inputs_late, "inputs that came after their tick"),
     ROW(rtt_p50_ms, "ping to pong, median"),
     ROW(rtt_p95_ms, "... 95 of 100 are faster"),

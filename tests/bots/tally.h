@@ -37,6 +37,7 @@ struct bots_tally {
     uint64_t snapshots;           // applied
     uint64_t stale;               // too old to apply, or without their baseline
     uint64_t checksum_failures;   // must be 0
+    uint64_t inputs;              // made
     uint64_t inputs_late;         // as the server said
     uint64_t bytes_in, bytes_out; // of messages
     uint64_t wire_in, wire_out;   // as user space sees it: ENet's, TLS's and WebSocket's share, too

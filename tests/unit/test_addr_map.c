@@ -47,6 +47,19 @@ static void a_name_stands_for_its_address(void **state)
     assert_true(net_addr_equal_ip(&found, &b));
 }
 
+static void the_same_address_behind_two_interfaces_is_two(void **state)
+{
+    struct net_addr a = {.ip = {0xfe, 0x80, [15] = 1}, .scope = 1}, b = a, found = {0};
+    uint32_t name_a, name_b;
+    b.scope = 2;
+    assert_true(net_addr_map_name(*state, &a, START, true, &name_a));
+    assert_true(net_addr_map_name(*state, &b, START, true, &name_b));
+    assert_int_not_equal(name_a, name_b);
+    assert_true(net_addr_map_find(*state, name_b, START, &found));
+    assert_true(net_addr_equal_ip(&found, &b));
+    assert_int_equal(found.scope, 2);
+}
+
 static void a_name_is_no_hosts_address(void **state)
 {
     struct net_addr a = address(1);
@@ -121,6 +134,7 @@ int main(void)
 #define ONE(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
     const struct CMUnitTest tests[] = {
         ONE(a_name_stands_for_its_address),
+        ONE(the_same_address_behind_two_interfaces_is_two),
         ONE(a_name_is_no_hosts_address),
         ONE(the_port_does_not_count),
         ONE(nothing_is_made_unasked_and_nothing_found_that_is_not_there),

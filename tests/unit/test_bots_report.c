@@ -71,11 +71,11 @@ static void the_total_has_every_number_of_its_parts(void **state)
     struct bots_outcome *outcome = *state;
     struct bots_tally *part = &outcome->tallies[0];
     uint64_t *counts[] = {
-        &part->bots,        &part->joined,       &part->races,     &part->finished,
-        &part->dnf,         &part->kicked,       &part->ended,     &part->lost,
-        &part->unfit,       &part->snapshots,    &part->stale,     &part->checksum_failures,
-        &part->inputs_late, &part->bytes_in,     &part->bytes_out, &part->wire_in,
-        &part->wire_out,    &part->connected_ms,
+        &part->bots,    &part->joined,      &part->races,        &part->finished,
+        &part->dnf,     &part->kicked,      &part->ended,        &part->lost,
+        &part->unfit,   &part->snapshots,   &part->stale,        &part->checksum_failures,
+        &part->inputs,  &part->inputs_late, &part->bytes_in,     &part->bytes_out,
+        &part->wire_in, &part->wire_out,    &part->connected_ms,
     };
     for (size_t i = 0; i < BASE_COUNT(counts); i++) {
         *counts[i] = 1000 * (i + 1);

@@ -1,0 +1,312 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""What stock ENet falls to, against the real server while honest players race: nobody is kicked, of a hundred
+messages of honest players not one is lost, and memory stays where it is.
+
+Runs in a network namespace of its own, where forged source addresses reach nobody else. With PADDOCK_TEST_LONG set
+each attack lasts longer, and how late ticks began is printed beside what it was without an attack."""
+
+import ctypes
+import os
+import random
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from paddock import PATIENCE, TestCase  # noqa: E402
+
+LONG = bool(os.environ.get("PADDOCK_TEST_LONG"))
+SECONDS = 20 if LONG else 2
+PLAYERS = 4
+RACE = ("--track=oval", "--lobby-ms=200", "--countdown-ms=100",
+        f"--players-per-session={PLAYERS}", f"--min-players={PLAYERS}")
+HONEST = (f"joined={PLAYERS}", "kicked=0", "ended=0", "lost=0", "checksum_failures=0")
+SERVER_TOKEN = "--fusion-server-token=of-a-test"
+LOSS_MAX = 0.01
+# A machine that keeps everybody from running loses messages, too. An attack that works does so each time.
+ATTEMPTS = 3
+CLONE_NEWNET = 0x40000000
+# Three of one /64, and one of another.
+NEIGHBOURS = ["fd00:0:0:1::1", "fd00:0:0:1::2", "fd00:0:0:1:ffff::3"]
+STRANGERS = ["fd00:0:0:2::1"]
+
+
+def private_network():
+    """True when this process now has a network of its own; else why not."""
+    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) != 0:
+        return f"no network namespace: {os.strerror(ctypes.get_errno())}"
+    for command in ("link set lo up", "addr add 10.66.0.1/24 dev lo", "-6 addr add fe80::1/64 dev lo nodad",
+                    *(f"-6 addr add {address}/128 dev lo nodad" for address in NEIGHBOURS + STRANGERS)):
+        if subprocess.run(["ip", *command.split()], check=False).returncode != 0:
+            return f"ip {command} failed"
+    return True
+
+
+NETWORK = private_network()
+
+
+# ---- datagrams
+
+def command(kind, channel, sequence, rest=b""):
+    return struct.pack(">BBH", kind, channel, sequence) + rest
+
+
+def connect_request(connect_id, data=0):
+    return struct.pack(">HH", 0x8fff, 0) + command(0x82, 0xff, 1, struct.pack(
+        ">HBB10I", 0, 0xff, 0xff, 1400, 65536, 2, 0, 0, 5000, 2, 2, connect_id, data))
+
+
+def forged(source, to_port, payload):
+    """An IPv4 packet with UDP in it, for a raw socket; the kernel fills in what is 0."""
+    udp = struct.pack(">HHHH", source[1], to_port, 8 + len(payload), 0) + payload
+    return struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, socket.IPPROTO_UDP, 0,
+                       socket.inet_aton(source[0]), socket.inet_aton("127.0.0.1")) + udp
+
+
+class Stranger:
+    """Connects as far as ENet goes, and no further."""
+
+    def __init__(self, to, source=None):
+        self.socket = socket.socket(socket.AF_INET6 if ":" in to[0] else socket.AF_INET, socket.SOCK_DGRAM)
+        if source:
+            self.socket.bind((source, 0))
+        self.socket.connect(to)
+        self.socket.settimeout(PATIENCE)
+        self.socket.send(connect_request(random.getrandbits(32)))
+
+    def join(self):
+        answer = self.socket.recv(2048)
+        sent, peer, _, session = struct.unpack(">2xH4xHBB", answer[:12])
+        self.head = 0x8000 | session << 12 | peer
+        self.send(command(1, 0xff, 1, struct.pack(">HH", 1, sent)))
+        return self
+
+    def send(self, commands):
+        self.socket.send(struct.pack(">HH", self.head, int(time.monotonic() * 1000) & 0xffff) + commands)
+
+
+def samples(server):
+    """What the server counts, by its full name."""
+    found = {}
+    for line in server.get("/metrics")[1].splitlines():
+        if not line.startswith("#"):
+            name, _, value = line.rpartition(" ")
+            found[name] = float(value)
+    return found
+
+
+def lateness_p99_ms(before, after):
+    """The bound of the bucket that the 99th of a hundred ticks falls into."""
+    name = "paddock_tick_lateness_seconds_"
+    ticks = after[name + "count"] - before[name + "count"]
+    for key, value in after.items():
+        if key.startswith(name + "bucket") and value - before[key] >= 0.99 * ticks:
+            return float(key.split('"')[1]) * 1000
+    raise AssertionError("no bucket has them all")
+
+
+@unittest.skipUnless(NETWORK is True, NETWORK)
+class Attacks(TestCase):
+    races = 0
+
+    def race(self, server):
+        """Players race for SECONDS. What the server counted meanwhile, and which share of messages was lost."""
+        before = samples(server)
+        self.races += 1
+        status, report = server.bots("--races=0", f"--session=race{self.races}",
+                                     *(f"--expect={what}" for what in HONEST), schemes=("udp",), count=PLAYERS,
+                                     duration=SECONDS)
+        self.assertEqual(status, 0, report)
+        after = samples(server)
+        total = report["total"]
+        # Of each, the last ones are still on the way when the players leave.
+        sent = after["paddock_snapshots_total"] - before["paddock_snapshots_total"]
+        taken = after['paddock_inputs_total{verdict="taken"}'] - before['paddock_inputs_total{verdict="taken"}']
+        self.assertGreater(sent, 20 * PLAYERS)
+        down = max(0, sent - PLAYERS - total["snapshots"] - total["stale"]) / sent
+        up = max(0, total["inputs"] - 8 * PLAYERS - taken) / total["inputs"]
+        return {name: after[name] - before[name] for name in after}, max(down, up), lateness_p99_ms(before, after)
+
+    def under(self, server, attack, per_second):
+        """A race while attack(number) is called so often; what the server counted, and the share that was lost."""
+        stop = threading.Event()
+        self.calls = 0
+
+        def run():
+            begin = time.monotonic()
+            while not stop.is_set():
+                due = (time.monotonic() - begin) * per_second
+                if self.calls >= due:
+                    time.sleep(0.001)
+                    continue
+                attack(self.calls)
+                self.calls += 1
+
+        attacker = threading.Thread(target=run)
+        attacker.start()
+        try:
+            return self.race(server)
+        finally:
+            stop.set()
+            attacker.join()
+
+    def race_under(self, attack, *flags, per_second=20000):
+        """How many datagrams the server dropped, by reason."""
+        server = self.serve(*RACE, *flags, listen=("udp",))
+        self.port = int(server.url("udp").rpartition(":")[2])
+        _, _, calm_ms = self.race(server)  # what is allocated once, is
+        before = server.rss_kib()
+        for attempt in range(ATTEMPTS):
+            counted, lost, late_ms = self.under(server, attack, per_second)
+            self.assertGreater(self.calls, 100)
+            self.assertLess(server.rss_kib() - before, 16 * 1024)
+            if lost < LOSS_MAX:
+                break
+        self.assertLess(lost, LOSS_MAX)
+        if LONG:
+            print(f"{self.id().rpartition('.')[2]}: {self.calls / SECONDS:.0f} datagrams a second, {lost:.2%} lost, ticks "
+                  f"late by {late_ms:g} ms at p99, {calm_ms:g} ms without, {server.rss_kib() - before} KiB more")
+        self.stop_at_once(server)
+        return {name.split('"')[1]: count for name, count in counted.items()
+                if name.startswith("paddock_udp_dropped_total{")}
+
+    def stop_at_once(self, server):
+        """Strangers do not acknowledge goodbyes, so nobody waits for them."""
+        server.signal()
+        server.wait_event("draining")
+        self.stop_cleanly(server)
+
+    def plain(self):
+        return socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+
+    def raw(self):
+        return socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+
+    def test_empty_and_oversize_datagrams_and_junk(self):
+        source = random.Random(3)
+        sizes = (1201, 4096, 4097, 9000, 1, 3, 4, 52, 700)
+        junk = [source.randbytes(size) for size in sizes for _ in range(50)]
+        with self.plain() as attacker:
+            def attack(number):
+                attacker.sendto(b"" if number % 4 else junk[number // 4 % len(junk)], ("127.0.0.1", self.port))
+            dropped = self.race_under(attack)
+        self.assertGreater(dropped["empty"], 1000)
+        self.assertGreater(dropped["oversize"], 100)
+        self.assertGreater(dropped["header"] + dropped["stranger"], 100)
+
+    def test_bombs_of_one_who_is_connected(self):
+        """Fragments that claim a million more, fragments that overlap, and messages in reverse order."""
+        strangers = []
+
+        def bombs(number):
+            strangers[0].send(b"".join(
+                command(0x88, 0, at & 0xffff, struct.pack(">HHIIII", at & 0xffff, 1, 1 << 20, 0, 1, 0)) + b"x"
+                for at in range(2 + number * 32, 34 + number * 32)))
+
+        def overlaps(number):
+            strangers[1].send(command(0x88, 0, 1 + number % 2, struct.pack(">HHIIII", 1, 1, 2, number % 2, 1990, 0)) + b"x")
+
+        def reversed_order(number):
+            first = 30000 - number * 32
+            strangers[2].send(b"".join(command(0x86, 0, (first - at) % 65536, struct.pack(">H", 1)) + b"x"
+                                       for at in range(32)))
+
+        def attack(number):
+            while len(strangers) < 3:
+                strangers.append(Stranger(("127.0.0.1", self.port)).join())
+            (bombs, overlaps, bombs, overlaps, reversed_order)[number % 5](number)
+
+        try:
+            dropped = self.race_under(attack, per_second=5000)
+        finally:
+            for stranger in strangers:
+                stranger.socket.close()
+        self.assertGreater(dropped["fragment"], 100)
+        self.assertGreater(dropped["window"], 100)
+
+    def test_connects_in_the_names_of_strangers(self):
+        source = random.Random(9)
+        with self.raw() as attacker:
+            def attack(_):
+                name = f"127.{source.randrange(1, 255)}.{source.randrange(256)}.{source.randrange(1, 255)}"
+                attacker.sendto(forged((name, source.randrange(1024, 65536)), self.port,
+                                       connect_request(source.getrandbits(32))), ("127.0.0.1", 0))
+            optional = self.race_under(attack, per_second=5000)
+            self.assertGreater(optional["cookie"], 1000)
+            self.assertLess(optional["half_open"], 200)
+            required = self.race_under(attack, "--udp-cookie=required", per_second=5000)
+        self.assertGreater(required["cookie"], 1000)
+        self.assertEqual(required["half_open"], 0)
+
+    def player_ports(self):
+        """Those who are connected to the server, as /proc/net/udp has them."""
+        with open("/proc/net/udp", encoding="ascii") as file:
+            rows = [line.split() for line in file.readlines()[1:]]
+        return [int(row[1].split(":")[1], 16) for row in rows if row[2] == f"0100007F:{self.port:04X}"]
+
+    def test_goodbyes_in_the_names_of_players(self):
+        ports, seen = [], 0
+        with self.raw() as attacker:
+            def attack(number):
+                nonlocal seen
+                if number % 200 == 0:
+                    ports[:] = self.player_ports()
+                    seen = max(seen, len(ports))
+                for port in ports:
+                    peer, session = number % 4, number // 4 % 4
+                    header = struct.pack(">H", session << 12 | peer)
+                    if number // 16 % 2:
+                        header = struct.pack(">HH", 0x8000 | session << 12 | peer, number & 0xffff)
+                    kind = 0x84 if len(header) == 4 else 0x44
+                    goodbye = header + command(kind, 0xff, number // 32 & 0xff, struct.pack(">I", 1000))
+                    attacker.sendto(forged(("127.0.0.1", port), self.port, goodbye), ("127.0.0.1", 0))
+            self.race_under(attack, per_second=2000)
+        self.assertEqual(seen, PLAYERS)
+
+    def test_one_ipv6_network_is_one_address(self):
+        server = self.serve(SERVER_TOKEN, "--connections-per-address=2", listen=("udp://[::]:0",), dev=False)
+        self.port = int(server.url("udp").rpartition(":")[2])
+        refused = 'paddock_udp_dropped_total{reason="not_admitted"}'
+
+        def stranger(address):
+            made = Stranger((address, self.port), address)
+            self.addCleanup(made.socket.close)
+            return made
+
+        stranger(NEIGHBOURS[0]).join()
+        stranger(NEIGHBOURS[1]).join()
+        server.wait_metric('paddock_connections{transport="udp"}', 2)
+        self.assertEqual(server.metric(refused), 0)
+        stranger(NEIGHBOURS[2])
+        server.wait_metric(refused, 1)
+        stranger(STRANGERS[0]).join()
+        server.wait_metric('paddock_connections{transport="udp"}', 3)
+        self.stop_at_once(server)
+
+    def test_link_local_addresses_are_answered(self):
+        server = self.serve(SERVER_TOKEN, listen=("udp://[::]:0",), dev=False)
+        port = server.url("udp").rpartition(":")[2]
+        Stranger(("fe80::1", int(port), 0, socket.if_nametoindex("lo"))).join().socket.close()
+        self.stop_at_once(server)
+
+    def test_tokens_travel_in_the_clear_only_where_allowed(self):
+        for flags, joined in (((), 0), (("--allow-plaintext",), 1)):
+            with self.subTest(flags=flags):
+                server = self.serve(SERVER_TOKEN, *flags, listen=("udp://10.66.0.1:0",), dev=False)
+                status, report = server.bots(f"--expect=joined={joined}", "--races=0", schemes=("udp",), count=1, duration=2)
+                self.assertEqual(status, 0, report)
+                self.assertEqual(report["codes"], {} if joined else {"1008": 1})
+                if not joined:
+                    mend = server.wait_event("plaintext_token_refused")["mend"]
+                    self.assertIn("--allow-plaintext", mend)
+                    self.assertIn("dtls://", mend)
+                self.stop_at_once(server)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)
