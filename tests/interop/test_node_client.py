@@ -26,6 +26,9 @@ class Node(TestCase):
         server = self.serve("--ping-ms=2000", listen=("ws", "wss"))
         given = {scheme: server.url(scheme) + "/websocket" for scheme in ("ws", "wss")}
         given["tokens"] = [server.token(f"Anna{index}") for index in range(4)]
+        races = self.serve("--min-players=1", "--lobby-ms=0", "--countdown-ms=500", listen=("wss",))
+        given["race"] = races.url("wss") + "/websocket"
+        given["racer"] = races.token("Anna")
         done = subprocess.run(["node", os.path.join(HERE, "node_client.cjs"), json.dumps(given)], capture_output=True,
                               text=True, timeout=2 * PATIENCE, stdin=subprocess.DEVNULL,
                               env=node.environment(ENVIRONMENT))
@@ -40,6 +43,9 @@ class Node(TestCase):
             self.assertEqual(len(seen["welcome"]), 13)
             self.assertEqual(seen["pong"][:2], [70, 4294967295])
             self.assertEqual(seen["end"], {"code": 1000, "reason": "bye"})
+
+    def test_it_races_with_snapshots_and_inputs_of_its_own_making(self):
+        self.assertEqual(self.seen["race"], {"code": 1000, "reason": "bye"})
 
     def test_text_is_echoed_three_times_before_hello_and_hello_still_works(self):
         self.assertEqual(self.seen["echo"], {"text": "is the way open? é", "next": 64})

@@ -303,7 +303,11 @@ class Client:
 
     @classmethod
     async def join(cls, url, token, session="", drive=None):
-        client = cls(await open_link(url), drive)
+        return await cls.enter(await open_link(url), token, session, drive)
+
+    @classmethod
+    async def enter(cls, link, token, session="", drive=None):
+        client = cls(link, drive)
         await client.send(HELLO, 1, token, session, "paddock_client.py")
         while True:
             message = await client.link.receive()
