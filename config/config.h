@@ -95,6 +95,9 @@ bool config_check(const struct config *config, struct error_list *errors) BASE_M
 // The part of config_check() that the chosen backend needs, for commands that speak to it.
 bool config_check_backend(const struct config *config, struct error_list *errors) BASE_MUST_USE;
 
+// Whether web pages have to be on a list to connect, however empty.
+bool config_has_origins(const struct config *config);
+
 // Whether the backend may be spoken to at `text`: http or https without a query, and http only on
 // this machine or with --allow-plaintext-backend. False with one line in *error that begins with
 // the setting's name.

@@ -206,23 +206,41 @@ static void check_map_headers(const struct config *config, struct error_list *er
     }
 }
 
-static void check_auth_cookie(const struct config *config, struct error_list *errors)
+bool config_has_origins(const struct config *config)
 {
-    const char *name = config->auth_cookie;
+    return config->allow_origins.count > 0 || config->allow_origins_file[0] != '\0';
+}
+
+static void check_cookie(const struct config *config, struct error_list *errors,
+                         const char *setting, const char *name)
+{
     if (!is_plain(name, "=;,\"\\()<>@:/[]?{}")) {
-        complain(config, errors, "auth-cookie", name,
+        complain(config, errors, setting, name,
                  "must be the name of a cookie: visible ASCII without separators");
     }
+    // Browsers send cookies along whosever page it is that connects.
+    if (name[0] && !config_has_origins(config)) {
+        complain(config, errors, setting, name,
+                 "needs --allow-origins, or any page could connect with its visitors' cookies");
+    }
+}
+
+static void check_cookies(const struct config *config, struct error_list *errors)
+{
+    const char *name = config->auth_cookie;
     if (name[0] && !config->auth_token_dir[0]) {
         complain(config, errors, "auth-cookie", name, "needs --auth-token-dir");
     }
-    // Browsers send cookies along whosever page it is that connects.
-    if (name[0] && config->allow_origins.count == 0) {
-        complain(config, errors, "auth-cookie", name,
-                 "needs --allow-origins, or any page could connect with its visitors' cookies");
-    }
+    check_cookie(config, errors, "auth-cookie", name);
     if (config->auth_token_dir[0] && !name[0]) {
         complain(config, errors, "auth-token-dir", NULL, "useless without --auth-cookie");
+    }
+    if (config->auth_token_poll_ms > 0 && !name[0]) {
+        complain(config, errors, "auth-token-poll-ms", NULL, "useless without --auth-cookie");
+    }
+    check_cookie(config, errors, "token-cookie", config->token_cookie);
+    if (name[0] && strcmp(name, config->token_cookie) == 0) {
+        complain(config, errors, "token-cookie", name, "is the --auth-cookie already");
     }
 }
 
@@ -385,7 +403,7 @@ bool config_check(const struct config *config, struct error_list *errors)
     check_ip_header(config, errors);
     check_map_headers(config, errors);
     check_origins(config, errors);
-    check_auth_cookie(config, errors);
+    check_cookies(config, errors);
     check_backend(config, errors);
     check_certificates(config, errors);
     if (!config->dev && !config->fusion_server_token && !backend_is_service(config)) {

@@ -185,6 +185,15 @@ static void start_verification(struct game_admission *admission, struct member *
     }
 }
 
+// A page may have it in a cookie, which no script needs to read.
+static struct bytes_span token_of(const struct net_msg_hello *hello,
+                                  const struct net_conn_info *info)
+{
+    return hello->token.size == 0 && info->caller
+               ? bytes_of(info->caller->token, info->caller->token_size)
+               : hello->token;
+}
+
 static void on_hello(struct game_admission *admission, struct member *member, union event_data data)
 {
     const struct net_msg_hello *hello = &data.msg->hello;
@@ -202,7 +211,7 @@ static void on_hello(struct game_admission *admission, struct member *member, un
         return;
     }
     struct auth_token token;
-    enum auth_token_error bad = auth_token_decode(hello->token, &token);
+    enum auth_token_error bad = auth_token_decode(token_of(hello, &info), &token);
     if (bad != AUTH_TOKEN_OK) {
         *admission->token_errors[bad] += 1;
         char remote[NET_ADDR_TEXT_BYTES];

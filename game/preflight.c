@@ -11,6 +11,7 @@
 #include "auth/backend.h"
 #include "game/maps.h"
 #include "net/addr_limit.h"
+#include "net/origins.h"
 #include "net/tls_store.h"
 #include "net/transport.h"
 
@@ -46,6 +47,13 @@ static bool can_limit_addresses(const struct config *config, struct error *error
     struct net_addr_limit *limit = net_addr_limit_create(config, 1, error);
     net_addr_limit_destroy(limit);
     return limit;
+}
+
+static bool can_load_origins(const struct config *config, struct error *error)
+{
+    struct net_origins *origins = net_origins_create(config, error);
+    net_origins_destroy(origins);
+    return origins;
 }
 
 static bool can_load_certificates(const struct config *config, struct error *error)
@@ -84,8 +92,8 @@ static bool can_load_maps(const struct config *config, struct error *error)
 bool game_preflight(const struct config *config, struct error_list *errors)
 {
     static bool (*const checks[])(const struct config *config, struct error *error) = {
-        can_limit_addresses, can_load_certificates, can_use_backend, can_load_maps,
-        game_preflight_replay_dir};
+        can_limit_addresses, can_load_origins, can_load_certificates,
+        can_use_backend,     can_load_maps,    game_preflight_replay_dir};
     unsigned before = errors->count;
     struct error error;
     for (unsigned i = 0; i < config->listen.count; i++) {

@@ -19,9 +19,12 @@
 #include "game/status.h"
 #include "game/tick.h"
 #include "net/conn.h"
+#include "net/cookie_watch.h"
+#include "net/origins.h"
 #include "net/tls_store.h"
 
 #define WORKER_JOBS_MAX 4096
+#define DOOR_JOBS_MAX   64
 // After the races: how long closing handshakes and deliveries to the backend may still take.
 #define FLUSH_MS 5000
 // A tick that began so long ago means that the loop hangs: /healthz says so.
@@ -40,6 +43,9 @@ struct game_server {
     struct loop *loop;
     struct counters *counters;
     struct worker *worker;
+    struct worker *door_worker; // for what is looked up before somebody is let in
+    struct net_origins *origins;
+    struct net_cookie_watch *cookie_watch;
     struct net_hub hub;
     struct net_tls_server *tls;
     struct net_conns *conns;
@@ -258,6 +264,26 @@ static bool open_certificate(struct game_server *server, struct error *error)
     return true;
 }
 
+// What stands in front of WebSockets besides constant settings. It has a worker of its own, because
+// results must not wait behind it.
+static bool open_doors(struct game_server *server, struct error *error)
+{
+    const struct config *config = server->env.config;
+    server->origins = net_origins_create(config, error);
+    server->hub.origins = server->origins;
+    if (!server->origins || config->auth_token_poll_ms == 0) {
+        return server->origins;
+    }
+    server->door_worker =
+        worker_create(server->loop, "door", DOOR_JOBS_MAX, !server->env.single_threaded, error);
+    if (!server->door_worker) {
+        return false;
+    }
+    server->cookie_watch =
+        net_cookie_watch_create(server->conns, server->loop, server->door_worker, config);
+    return server->cookie_watch || error_set(error, "out of memory");
+}
+
 static bool open_listeners(struct game_server *server, struct error *error)
 {
     const struct config *config = server->env.config;
@@ -323,7 +349,8 @@ struct game_server *game_server_create(const struct game_server_env *env, struct
     server->worker =
         worker_create(server->loop, "disk", WORKER_JOBS_MAX, !env->single_threaded, error);
     if (!server->worker || !open_backend(server, error) || !open_connections(server, error) ||
-        !open_listeners(server, error) || !open_admin(server, error)) {
+        !open_doors(server, error) || !open_listeners(server, error) ||
+        !open_admin(server, error)) {
         goto fail;
     }
     log_event(LOG_INFO, "ready", LOG_U("listeners", config->listen.count),
@@ -341,6 +368,7 @@ void game_server_destroy(struct game_server *server)
     }
     game_admin_destroy(server->admin);
     game_sessions_destroy(server->sessions); // needs connections to say goodbye
+    net_cookie_watch_destroy(server->cookie_watch);
     net_conns_destroy(server->conns);
     if (server->loop) {
         net_hub_finish(&server->hub);
@@ -348,6 +376,7 @@ void game_server_destroy(struct game_server *server)
     }
     auth_verify_destroy(server->verify);
     auth_reporter_destroy(server->reporter);
+    worker_destroy(server->door_worker);
     worker_destroy(server->worker); // what was queued for the disk still gets there
     game_results_destroy(server->results);
     auth_outbox_close(server->outbox);
@@ -356,6 +385,7 @@ void game_server_destroy(struct game_server *server)
     }
     game_admission_destroy(server->admission);
     game_maps_destroy(server->maps);
+    net_origins_destroy(server->origins);
     net_tls_server_destroy(server->tls);
     loop_destroy(server->loop);
     counters_destroy(server->counters);
@@ -448,6 +478,7 @@ void game_server_drain(struct game_server *server)
 
 void game_server_reload(struct game_server *server)
 {
+    net_origins_reload(server->origins);
     if (server->tls) {
         net_tls_server_reload(server->tls);
     }

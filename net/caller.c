@@ -8,6 +8,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include "config/secret.h"
+#include "net/base64.h"
+#include "net/cookie.h"
+
 // What is mapped unless the operator says otherwise is the header with the client's address.
 static unsigned count_names(const struct config *config, bool by_proxy)
 {
@@ -89,7 +93,41 @@ enum net_caller_verdict net_caller_read(const struct config *config,
     return NET_CALLER_READ;
 }
 
+bool net_caller_take_token(struct net_caller *caller, const struct config *config,
+                           const struct net_http_head *head)
+{
+    char text[LIMIT_TOKEN_BYTES * 4 / 3 + 4];
+    bool good = false;
+    if (config->token_cookie[0] == '\0') {
+        return true;
+    }
+    switch (net_cookie_find(head, config->token_cookie, text, sizeof(text))) {
+    case NET_COOKIE_ABSENT:
+        return true;
+    case NET_COOKIE_UNFIT:
+        return false;
+    case NET_COOKIE_FOUND:
+        good = net_base64_decode(bytes_of_string(text), caller->token, sizeof(caller->token),
+                                 &caller->token_size);
+        break;
+    }
+    secret_wipe(text, sizeof(text));
+    if (!good) {
+        net_caller_forget_token(caller);
+    }
+    return good;
+}
+
+void net_caller_forget_token(struct net_caller *caller)
+{
+    if (caller) {
+        secret_wipe(caller->token, sizeof(caller->token));
+        caller->token_size = 0;
+    }
+}
+
 void net_caller_destroy(struct net_caller *caller)
 {
+    net_caller_forget_token(caller);
     free(caller);
 }

@@ -8,7 +8,7 @@
 #define NET_CALLER_H
 
 #include "config/config.h"
-#include "net/http_head.h"
+#include "net/auth_cookie.h"
 
 #define NET_CALLER_ORIGIN_BYTES 256
 #define NET_CALLER_AGENT_BYTES  512
@@ -22,7 +22,10 @@ struct net_caller_header {
 struct net_caller {
     char origin[NET_CALLER_ORIGIN_BYTES + 1];    // empty: none was sent
     char user_agent[NET_CALLER_AGENT_BYTES + 1]; // cut to fit; the same
-    unsigned header_count;                       // at most LIMIT_MAPPED_HEADERS
+    struct net_auth_ticket ticket;
+    size_t token_size; // of the connection token in the cookie token-cookie; 0: none, or used up
+    uint8_t token[LIMIT_TOKEN_BYTES];
+    unsigned header_count; // at most LIMIT_MAPPED_HEADERS
     struct net_caller_header headers[];
 };
 
@@ -37,6 +40,10 @@ enum net_caller_verdict {
 enum net_caller_verdict net_caller_read(const struct config *config,
                                         const struct net_http_head *head, bool by_proxy,
                                         struct net_caller **caller) BASE_MUST_USE;
-void net_caller_destroy(struct net_caller *caller); // NULL is fine
+// Takes the token out of its cookie, if there is one. False: the cookie is no token.
+bool net_caller_take_token(struct net_caller *caller, const struct config *config,
+                           const struct net_http_head *head);
+void net_caller_forget_token(struct net_caller *caller); // NULL is fine
+void net_caller_destroy(struct net_caller *caller);      // NULL is fine
 
 #endif

@@ -420,6 +420,19 @@ void net_conns_refuse_new(struct net_conns *conns)
     conns->refuse_new = true;
 }
 
+void net_conns_each(struct net_conns *conns,
+                    void (*each)(void *context, struct net_conn_id id,
+                                 const struct net_conn_info *info),
+                    void *context)
+{
+    for (unsigned i = 0; i < conns->capacity; i++) {
+        const struct conn *conn = &conns->slots[i];
+        if (conn->link) {
+            each(context, id_of(conn), &conn->info);
+        }
+    }
+}
+
 // ---- by handle
 
 bool net_conn_info(const struct net_conns *conns, struct net_conn_id id, struct net_conn_info *info)
@@ -440,6 +453,7 @@ void net_conn_set_state(struct net_conns *conns, struct net_conn_id id, unsigned
     assert(state == conn->info.state << 1 || state == NET_STATE_PLAY); // only ever forward
     conn->info.state = state;
     loop_timer_cancel(conns->hub->loop, &conn->deadline);
+    net_caller_forget_token(conn->link->caller);
     if (state == NET_STATE_PLAY) {
         conns->unverified--;
         net_link_set_urgent(conn->link, false);

@@ -65,7 +65,8 @@ void net_conns_refuse_new(struct net_conns *conns);
 // Functions on an id do nothing (or return false) when it no longer exists.
 bool net_conn_info(const struct net_conns *conns, struct net_conn_id id,
                    struct net_conn_info *info);
-// HELLO -> WAIT -> PLAY. PLAY paces the link and lifts the cap on unverified connections.
+// HELLO -> WAIT -> PLAY. Leaving HELLO wipes the token that came in a cookie. PLAY paces the link
+// and lifts the cap on unverified connections.
 void net_conn_set_state(struct net_conns *conns, struct net_conn_id id, unsigned state);
 void net_conn_send(struct net_conns *conns, struct net_conn_id id, struct net_payload *payload,
                    enum net_delivery delivery);
@@ -75,6 +76,11 @@ void net_conn_send_msg(struct net_conns *conns, struct net_conn_id id, const str
 // Delivers the code on every transport; on TCP and TLS as a `closing` message before the end.
 void net_conn_close(struct net_conns *conns, struct net_conn_id id, uint16_t code);
 void net_conns_close_all(struct net_conns *conns, uint16_t code);
+// Every open connection; `each` opens and closes none.
+void net_conns_each(struct net_conns *conns,
+                    void (*each)(void *context, struct net_conn_id id,
+                                 const struct net_conn_info *info),
+                    void *context);
 unsigned net_conns_count(const struct net_conns *conns);
 
 #endif

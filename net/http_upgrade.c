@@ -207,7 +207,7 @@ static bool may_origin_connect(const struct net_http_head *head, const struct ne
         return !site->needs_origin;
     case 1:
         return origin.size <= NET_CALLER_ORIGIN_BYTES &&
-               (site->origins->count == 0 || config_origin_is_allowed(site->origins, origin));
+               (!site->origins || config_origin_is_allowed(site->origins, origin));
     default:
         return false;
     }

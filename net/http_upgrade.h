@@ -50,7 +50,7 @@ struct net_http_site {
     const char *path;                  // of the WebSocket
     const char *node;                  // which is at <path>/<node> as well; empty: it has no name
     bool has_page;                     // the test page, at / and /websockets.html
-    const struct config_list *origins; // rules of config/origin.h; none: every page may connect
+    const struct config_list *origins; // rules of config/origin.h; NULL: every page may connect
     bool needs_origin;
 };
 

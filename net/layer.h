@@ -21,6 +21,7 @@
 #include "net/close.h"
 
 struct net_caller;
+struct net_origins;
 struct net_tls_credentials;
 
 struct net_layer_env;
@@ -31,6 +32,7 @@ struct net_layer_env {
     const struct url *url;                   // the listener's, or what a client dials
     const char *url_text;                    // the same for log lines
     struct net_tls_credentials *credentials; // NULL when no layer needs them
+    const struct net_origins *origins;       // NULL: those of the settings
     const char *alpn;                        // what TLS has to negotiate; NULL: nothing
     struct net_caller *caller; // what the request of a WebSocket said; the stream frees it
     struct net_addr remote;    // the peer, or whom a trusted proxy speaks for: net_layer_relocate()

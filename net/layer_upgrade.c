@@ -14,6 +14,7 @@
 #include "net/auth_cookie.h"
 #include "net/caller.h"
 #include "net/http_upgrade.h"
+#include "net/origins.h"
 #include "net/proxy.h"
 
 #define ORIGIN_LOG_BYTES 200
@@ -51,14 +52,23 @@ static uint16_t switch_over(struct layer_upgrade *upgrade)
 
 // ---- server
 
-static struct net_http_site site_of(const struct config *config)
+static const struct config_list *origins_of(const struct net_layer_env *env)
 {
+    if (env->origins) {
+        return net_origins_rules(env->origins);
+    }
+    return config_has_origins(env->config) ? &env->config->allow_origins : NULL;
+}
+
+static struct net_http_site site_of(const struct net_layer_env *env)
+{
+    const struct config *config = env->config;
     return (struct net_http_site){
         .path = config->websocket_path,
         .node = config->node_id,
         .has_page = config->test_page == CONFIG_TEST_PAGE_ON ||
                     (config->test_page == CONFIG_TEST_PAGE_DEV && config->dev),
-        .origins = &config->allow_origins,
+        .origins = origins_of(env),
         .needs_origin = config->require_origin,
     };
 }
@@ -146,10 +156,10 @@ static enum net_http_answer identify(struct layer_upgrade *upgrade)
 }
 
 // Files are looked at last, for requests that are good otherwise.
-static bool has_cookie(const struct layer_upgrade *upgrade)
+static bool has_cookie(const struct layer_upgrade *upgrade, struct net_auth_ticket *ticket)
 {
     char remote[NET_ADDR_TEXT_BYTES];
-    if (net_auth_cookie_opens(upgrade->base.env->config, upgrade->head)) {
+    if (net_auth_cookie_opens(upgrade->base.env->config, upgrade->head, ticket)) {
         return true;
     }
     net_addr_format(&upgrade->base.env->remote, remote);
@@ -157,7 +167,19 @@ static bool has_cookie(const struct layer_upgrade *upgrade)
     return false;
 }
 
-static enum net_http_answer keep_caller(struct layer_upgrade *upgrade, bool by_proxy)
+// A page cannot see why an upgrade was refused: that its cookie is no token it hears as 4004.
+static void take_token(struct layer_upgrade *upgrade)
+{
+    struct net_layer_env *env = upgrade->base.env;
+    char remote[NET_ADDR_TEXT_BYTES];
+    if (!net_caller_take_token(env->caller, env->config, upgrade->head)) {
+        net_addr_format(&env->remote, remote);
+        log_peer(LOG_INFO, "token_cookie_malformed", LOG_S("remote", remote));
+    }
+}
+
+static enum net_http_answer keep_caller(struct layer_upgrade *upgrade, bool by_proxy,
+                                        const struct net_auth_ticket *ticket)
 {
     struct net_layer_env *env = upgrade->base.env;
     switch (net_caller_read(env->config, upgrade->head, by_proxy, &env->caller)) {
@@ -168,6 +190,8 @@ static enum net_http_answer keep_caller(struct layer_upgrade *upgrade, bool by_p
     case NET_CALLER_READ:
         break;
     }
+    env->caller->ticket = *ticket;
+    take_token(upgrade);
     return NET_HTTP_SWITCH;
 }
 
@@ -184,21 +208,22 @@ static enum net_http_answer find_room(const struct layer_upgrade *upgrade)
 static uint16_t serve(struct layer_upgrade *upgrade)
 {
     struct net_layer *layer = &upgrade->base;
-    struct net_http_site site = site_of(layer->env->config);
+    struct net_http_site site = site_of(layer->env);
+    struct net_auth_ticket ticket;
     struct bytes_span unknown;
     bool by_proxy = net_proxy_is_trusted(layer->env->config, &layer->env->remote);
     enum net_http_answer answer = identify(upgrade);
     if (answer == NET_HTTP_SWITCH) {
         answer = net_http_upgrade_judge(upgrade->head, &site, &unknown);
     }
-    if (answer == NET_HTTP_SWITCH && !has_cookie(upgrade)) {
+    if (answer == NET_HTTP_SWITCH && !has_cookie(upgrade, &ticket)) {
         answer = NET_HTTP_BAD_COOKIE;
     }
     if (answer == NET_HTTP_SWITCH) {
         answer = find_room(upgrade);
     }
     if (answer == NET_HTTP_SWITCH) {
-        answer = keep_caller(upgrade, by_proxy);
+        answer = keep_caller(upgrade, by_proxy, &ticket);
     }
     if (answer == NET_HTTP_BAD_SUBPROTOCOL) {
         log_unknown_subprotocol(upgrade, unknown);

@@ -56,8 +56,8 @@ struct net_link {
     const char *transport; // "udp", "tcp", ... a static string
     struct net_addr remote;
     struct net_addr local;
-    const struct net_caller *caller; // what a WebSocket's request said of it; NULL elsewhere
-    bool confidential; // encrypted, loopback or in-process: nobody on the way can read it
+    struct net_caller *caller; // what a WebSocket's request said of it; NULL elsewhere
+    bool confidential;         // encrypted, loopback or in-process: nobody on the way can read it
     uint64_t bytes_in, bytes_out; // payload bytes of messages; counted in link.c
     uint64_t messages_in, messages_out;
 };

@@ -36,7 +36,7 @@ static void hello(struct net_wire *wire, struct net_msg *msg)
         net_wire_skip_rest(wire);
         return;
     }
-    net_wire_bin(wire, &m->token, 1, TOKEN_BYTES_MAX);
+    net_wire_bin(wire, &m->token, 0, TOKEN_BYTES_MAX);
     net_wire_text(wire, &m->session, LIMIT_SESSION_NAME_BYTES);
     net_wire_text(wire, &m->client, NAME_BYTES_MAX);
 }

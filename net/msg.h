@@ -32,7 +32,7 @@ enum net_msg_states {
 
 struct net_msg_hello {
     uint32_t version;          // NET_PROTOCOL_VERSION
-    struct bytes_span token;   // bin: the connection token's bytes as they are, 1..512
+    struct bytes_span token;   // bin: the connection token's bytes as they are, 0..512
     struct bytes_span session; // str, UTF-8, 0..64: a name to join or make, empty = quick-join
     struct bytes_span client;  // str, UTF-8, 0..64: name and version of the client, for the log
 };

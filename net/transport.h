@@ -29,6 +29,7 @@ struct net_acceptor {
 };
 
 struct net_hub;
+struct net_origins;
 struct net_endpoint; // a listener, or the shared part of dials; embedded first by transports
 
 struct net_transport {
@@ -83,8 +84,9 @@ struct net_hub {
     const struct config *config;
     struct counters *counters;
     struct net_endpoint *endpoints;
-    struct blocks blocks;       // for messages to single players
-    struct net_tls_server *tls; // certificate for tls:// and wss://; NULL when there is none
+    struct blocks blocks;              // for messages to single players
+    const struct net_origins *origins; // NULL: those of the settings
+    struct net_tls_server *tls;        // certificate for tls:// and wss://; NULL when there is none
     // How dials check certificates; see net/client.h.
     bool dial_insecure;
     const char *dial_ca_file;

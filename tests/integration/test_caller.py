@@ -3,18 +3,22 @@
 """Who is calling: what the server finds out about a player's way to it, from the outside and to the end."""
 
 import asyncio
+import base64
 import json
 import os
 import re
+import signal
+import subprocess
 import sys
 import tempfile
 import unittest
+import urllib.parse
 
 import websockets
 
 SUPPORT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support")
 sys.path.insert(0, SUPPORT)
-from paddock import HELLO, PATIENCE, WELCOME, TestCase, pack, trust_anybody, unpack  # noqa: E402
+from paddock import BYE, ENVIRONMENT, HELLO, PADDOCK, PATIENCE, WELCOME, TestCase, pack, trust_anybody, unpack  # noqa: E402
 from test_backend_http import TOKEN, Hooks, connection_token  # noqa: E402
 
 ORIGIN = "https://wcs.yourdomain.com"
@@ -32,9 +36,10 @@ class Caller(TestCase):
     def request(self, server, scheme, *headers, then=None):
         """The HTTP status of an upgrade with these headers; 101 when `then`, a coroutine on the open socket, is over."""
         async def connect():
-            options = {"ssl": trust_anybody()} if scheme == "wss" else {}
+            name, _, query = scheme.partition("?")
+            options = {"ssl": trust_anybody()} if name == "wss" else {}
             try:
-                async with websockets.connect(server.url(scheme) + "/websocket", extra_headers=headers,
+                async with websockets.connect(f"{server.url(name)}/websocket?{query}", extra_headers=headers,
                                               **options) as peer:
                     if then:
                         await then(peer)
@@ -123,6 +128,110 @@ class ToTheHook(Caller):
         self.assertEqual(self.request(server, "ws", ("X-Country", "a\tb")), 400)
         self.assertEqual(self.request(server, "ws", ("X-Country", 256 * "x")), 101)
         self.stop_cleanly(server)
+
+
+class Cookies(Caller):
+    ORIGIN = "https://play.example.com"
+
+    def cookie(self, name, token):
+        return f"{name}={base64.urlsafe_b64encode(token.encode()).decode().rstrip('=')}"
+
+    def first_answer(self, server, scheme, *headers, token=b""):
+        """What a page hears whose hello has this token: the welcome, or the close code."""
+        async def hello(peer):
+            await peer.send(pack([HELLO, 1, token, "", "page"]))
+            try:
+                self.answer = unpack(await peer.recv())[0]
+            except websockets.exceptions.ConnectionClosed:
+                self.answer = peer.close_code
+        status = self.request(server, scheme, ("Origin", self.ORIGIN), *headers, then=hello)
+        return self.answer if status == 101 else status
+
+    def test_a_cookie_may_carry_the_connection_token(self): # F-07, F-19
+        server = self.serve("--token-cookie=TOKEN", f"--allow-origins={self.ORIGIN}", listen=("ws", "wss"))
+        tokens = {name: server.token(name) for name in ("Anna", "Bert")}
+        for scheme in ("ws", "wss"):
+            cookie = ("Cookie", "a=b; " + self.cookie("TOKEN", tokens["Anna"]))
+            self.assertEqual(self.first_answer(server, scheme, cookie), WELCOME)
+            # What the first message says counts before it.
+            self.assertEqual(self.first_answer(server, scheme, cookie, token=tokens["Bert"].encode()), WELCOME)
+            self.assertEqual(self.first_answer(server, scheme, cookie, token=b"{}"), 4004)
+            self.assertEqual(self.first_answer(server, scheme), 4004)
+            self.assertEqual(self.first_answer(server, scheme, ("Cookie", "TOKEN=%%%")), 4004)
+            forged = tokens["Anna"].replace("Anna", "Carl")
+            self.assertEqual(self.first_answer(server, scheme, ("Cookie", self.cookie("TOKEN", forged))), 4003)
+            self.assertEqual(self.request(server, scheme, cookie, ("Origin", "https://evil.org")), 403)
+        server.wait_event("token_cookie_malformed")
+        server.wait_event("player_admitted", player="Bert")
+        text = json.dumps(server.events)
+        for token in tokens.values():
+            self.assertNotIn(json.loads(token)["fusionPlayerToken"], text)
+            self.assertNotIn(self.cookie("", token)[1:], text)
+        # A token in the address is none: addresses end in the logs of proxies.
+        query = urllib.parse.urlencode({"token": tokens["Anna"], "TOKEN": tokens["Anna"]})
+        self.assertEqual(self.first_answer(server, f"ws?{query}"), 4004)
+        self.stop_cleanly(server)
+
+    def test_whose_file_goes_has_to_go(self): # F-08
+        folder = self.temporary()
+        names = {name: f"{name}-0123456789abcdef" for name in ("Anna", "Bert")}
+        for name in names.values():
+            open(os.path.join(folder, name), "w").close()
+        server = self.serve("--auth-cookie=AUTH", f"--auth-token-dir={folder}", f"--allow-origins={self.ORIGIN}",
+                            "--auth-token-poll-ms=20", "--listen=ws://127.0.0.1:0", listen=("tcp",))
+
+        async def play():
+            peers = {}
+            for name, file in names.items():
+                peer = await websockets.connect(server.url("ws") + "/websocket", origin=self.ORIGIN,
+                                                extra_headers=[("Cookie", f"AUTH={file}")])
+                await peer.send(pack([HELLO, 1, server.token(name).encode(), "", "page"]))
+                self.assertEqual(unpack(await peer.recv())[0], WELCOME)
+                peers[name] = peer
+            os.unlink(os.path.join(folder, names["Anna"]))
+            await peers["Anna"].wait_closed()
+            os.rename(folder, folder + "-away") # a disk that is away says nothing of anybody
+            await asyncio.to_thread(server.wait_event, "auth_token_dir_unreadable")
+            os.rename(folder + "-away", folder)
+            await (await peers["Bert"].ping())
+            self.assertTrue(peers["Bert"].open)
+            await peers["Bert"].close()
+            return peers["Anna"].close_code
+        native = server.player("Carl")
+        native.wait_for(WELCOME)
+        self.assertEqual(asyncio.run(asyncio.wait_for(play(), 2 * PATIENCE)), 4003)
+        native.send(BYE)
+        self.assertEqual(native.wait_closed(), 1000) # came by no cookie and was left alone
+        self.assertEqual(self.request(server, "ws", ("Origin", self.ORIGIN), ("Cookie", f"AUTH={names['Anna']}")), 403)
+        self.assertNotIn(names["Anna"], json.dumps(server.events))
+        self.stop_cleanly(server)
+
+    def test_origins_are_read_again_at_sighup(self): # F-09
+        path = os.path.join(self.temporary(), "origins")
+
+        def write(text):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+        write("# pages\nhttps://one.example.com\n")
+        server = self.serve(f"--allow-origins-file={path}", listen=("ws",))
+
+        def statuses():
+            return [self.request(server, "ws", ("Origin", f"https://{name}.example.com")) for name in ("one", "two")]
+        self.assertEqual(statuses(), [101, 403])
+        write("https://two.example.com\n")
+        self.assertEqual(statuses(), [101, 403])
+        server.signal(signal.SIGHUP)
+        server.wait_event("origins_reloaded", rules=1)
+        self.assertEqual(statuses(), [403, 101])
+        write("two.example.com\n")
+        server.signal(signal.SIGHUP)
+        self.assertIn("origins:1", server.wait_event("origins_reload_failed")["error"])
+        self.assertEqual(statuses(), [403, 101])
+        self.stop_cleanly(server)
+        done = subprocess.run([PADDOCK, "--dev", "--check-config", f"--allow-origins-file={path}"], capture_output=True,
+                              text=True, timeout=PATIENCE, env=ENVIRONMENT)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("origins:1: \"two.example.com\" is not an origin", done.stderr)
 
 
 if __name__ == "__main__":

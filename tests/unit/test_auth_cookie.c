@@ -94,7 +94,8 @@ static bool opens(const char *fields)
     struct bytes_span bytes = bytes_of_string(text);
     memset(head, 0, sizeof(*head));
     assert_int_equal(net_http_head_feed(head, &bytes), NET_HTTP_COMPLETE);
-    return net_auth_cookie_opens(config, head);
+    struct net_auth_ticket ticket;
+    return net_auth_cookie_opens(config, head, &ticket);
 }
 
 static void a_token_with_a_file_opens(void **state)

@@ -58,6 +58,17 @@ static enum net_caller_verdict read_caller(const char *fields, bool by_proxy)
     return verdict;
 }
 
+static bool take_token(const char *fields)
+{
+    char text[512];
+    snprintf(text, sizeof(text), "GET / HTTP/1.1\r\n%s\r\n", fields);
+    struct bytes_span bytes = bytes_of_string(text);
+    assert_int_equal(read_caller("", false), NET_CALLER_READ);
+    memset(head, 0, sizeof(*head));
+    assert_int_equal(net_http_head_feed(head, &bytes), NET_HTTP_COMPLETE);
+    return net_caller_take_token(caller, config, head);
+}
+
 static void expect_header(unsigned index, const char *name, const char *value)
 {
     assert_true(index < caller->header_count);
@@ -169,6 +180,51 @@ static void a_mapped_value_has_256_bytes_and_not_257(void **state)
     assert_int_equal(read_caller("X-Other: a\tb\r\n", true), NET_CALLER_READ);
 }
 
+// F-07: {"a":1} in both alphabets, escaped as pages escape it, padded or not.
+static void the_token_is_in_its_cookie(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"Cookie: TOKEN=eyJhIjoxfQ\r\n",
+                                       "Cookie: a=b; TOKEN=eyJhIjoxfQ==\r\n",
+                                       "Cookie: TOKEN=eyJhIjoxfQ%3D%3D\r\n"};
+    static const char *const bad[] = {
+        "Cookie: TOKEN={\"a\":1}\r\n",
+        "Cookie: TOKEN=eyJhIjoxfQ; TOKEN=eyJhIjoyfQ\r\n",
+        "Cookie: TOKEN=eyJhIjoxfR\r\n",
+    };
+    set("token-cookie", "TOKEN");
+    for (size_t i = 0; i < BASE_COUNT(good); i++) {
+        assert_true(take_token(good[i]));
+        assert_int_equal(caller->token_size, 7);
+        assert_memory_equal(caller->token, "{\"a\":1}", 7);
+        net_caller_forget_token(caller);
+        assert_int_equal(caller->token_size | caller->token[0] | caller->token[6], 0);
+    }
+    for (size_t i = 0; i < BASE_COUNT(bad); i++) {
+        assert_false(take_token(bad[i]));
+        assert_int_equal(caller->token_size, 0);
+    }
+    assert_true(take_token("Cookie: AUTH=eyJhIjoxfQ\r\n"));
+    assert_int_equal(caller->token_size, 0);
+    set("token-cookie", "");
+    assert_true(take_token(good[0]));
+    assert_int_equal(caller->token_size, 0);
+}
+
+static void a_token_has_128_bytes_and_not_129(void **state)
+{
+    (void)state;
+    char fields[256] = "Cookie: TOKEN=";
+    set("token-cookie", "TOKEN");
+    memset(fields + strlen(fields), 'A', 171);
+    memcpy(fields + strlen(fields), "\r\n", 3);
+    assert_true(take_token(fields));
+    assert_int_equal(caller->token_size, LIMIT_TOKEN_BYTES);
+    memcpy(fields + strlen(fields) - 2, "A\r\n", 4);
+    assert_false(take_token(fields));
+    assert_int_equal(caller->token_size, 0);
+}
+
 #define WITH_CONFIG(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
@@ -182,6 +238,8 @@ int main(void)
         WITH_CONFIG(a_stranger_maps_nothing),
         WITH_CONFIG(a_repeated_header_is_one_list),
         WITH_CONFIG(a_mapped_value_has_256_bytes_and_not_257),
+        WITH_CONFIG(the_token_is_in_its_cookie),
+        WITH_CONFIG(a_token_has_128_bytes_and_not_129),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

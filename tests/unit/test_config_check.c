@@ -464,6 +464,30 @@ static void a_cookie_needs_a_folder_and_origins(void **state)
     assert_non_null(strstr(errors.lines[0].text, "useless without --auth-cookie"));
 }
 
+static void a_token_cookie_needs_origins_and_a_name_of_its_own(void **state)
+{
+    (void)state;
+    set("token-cookie", "TOKEN");
+    assert_false(config_check(config, &errors));
+    assert_int_equal(errors.count, 1);
+    assert_non_null(strstr(errors.lines[0].text, "--allow-origins"));
+    errors.count = 0;
+    set("allow-origins-file", "/etc/paddock/origins");
+    assert_good();
+    set("auth-cookie", "TOKEN");
+    set("auth-token-dir", "/var/lib/paddock/tokens");
+    assert_false(config_check(config, &errors));
+    assert_int_equal(errors.count, 1);
+    assert_non_null(strstr(errors.lines[0].text, "--token-cookie"));
+    errors.count = 0;
+    set("auth-cookie", "");
+    set("auth-token-dir", "");
+    set("auth-token-poll-ms", "1000");
+    assert_false(config_check(config, &errors));
+    assert_int_equal(errors.count, 1);
+    assert_non_null(strstr(errors.lines[0].text, "useless without --auth-cookie"));
+}
+
 #define WITH_CONFIG(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
@@ -489,6 +513,7 @@ int main(void)
         WITH_CONFIG(the_ip_header_is_a_header_of_a_trusted_proxy),
         WITH_CONFIG(mapped_headers_begin_with_x_and_come_from_a_trusted_proxy),
         WITH_CONFIG(a_cookie_needs_a_folder_and_origins),
+        WITH_CONFIG(a_token_cookie_needs_origins_and_a_name_of_its_own),
         WITH_CONFIG(every_origin_rule_is_read),
         WITH_CONFIG(the_node_id_can_be_the_last_part_of_a_path),
     };
