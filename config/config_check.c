@@ -10,6 +10,7 @@
 
 #include "config/config_option.h"
 #include "config/origin.h"
+#include "config/public_host.h"
 #include "config/secret.h"
 #include "config/url.h"
 
@@ -170,6 +171,15 @@ static bool is_header_name(const char *text)
 {
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-";
     return strspn(text, letters) == strlen(text);
+}
+
+static void check_public_host(const struct config *config, struct error_list *errors)
+{
+    struct url url;
+    struct error error;
+    if (config->public_host[0] && !config_public_host(config, &url, &error)) {
+        complain(config, errors, "public-host", config->public_host, "%s", error.text);
+    }
 }
 
 static void check_ip_header(const struct config *config, struct error_list *errors)
@@ -400,6 +410,7 @@ bool config_check(const struct config *config, struct error_list *errors)
     check_listeners(config, errors);
     check_admin(config, errors);
     check_websocket_path(config, errors);
+    check_public_host(config, errors);
     check_ip_header(config, errors);
     check_map_headers(config, errors);
     check_origins(config, errors);

@@ -295,7 +295,8 @@ static bool open_listeners(struct game_server *server, struct error *error)
                             net_conns_acceptor(server->conns), error)) {
             return false;
         }
-        log_event(LOG_INFO, "listening", LOG_S("url", server->hub.endpoints->url));
+        log_event(LOG_INFO, "listening", LOG_S("url", server->hub.endpoints->url),
+                  LOG_S("public", server->hub.endpoints->public_url));
     }
     if (server->tls) {
         net_tls_server_watch(server->tls, server->loop, server->worker, server->counters);

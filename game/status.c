@@ -108,8 +108,9 @@ static json_t *describe_listeners(const struct game_status_source *source)
     json_t *list = json_array();
     for (const struct net_endpoint *at = source->hub->endpoints; at; at = at->next) {
         if (at->url[0]) {
-            json_array_append_new(
-                list, json_pack("{s:s, s:i}", "url", at->url, "connections", (int)at->link_count));
+            json_array_append_new(list,
+                                  json_pack("{s:s, s:s, s:i}", "url", at->url, "public_url",
+                                            at->public_url, "connections", (int)at->link_count));
         }
     }
     return list;

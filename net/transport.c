@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "net/public_url.h"
+
 // A timing message for each of a few thousand players, and what a slow one has yet to read.
 #define BLOCKS_KEPT_MAX (1u << 20)
 
@@ -63,7 +65,8 @@ struct unknown_key {
 static void note_unknown_key(void *context, const char *key)
 {
     struct unknown_key *unknown = context;
-    bool is_known = (unknown->transport->needs_certificate && strcmp(key, "cert") == 0) ||
+    bool is_known = strcmp(key, "public") == 0 ||
+                    (unknown->transport->needs_certificate && strcmp(key, "cert") == 0) ||
                     (unknown->transport->takes_proxy && strcmp(key, "proxy") == 0);
     if (!is_known) {
         snprintf(unknown->name, sizeof(unknown->name), "%s", key);
@@ -86,14 +89,18 @@ const struct net_transport *net_transport_of_listener(const char *url_text, stru
     url_query_keys(url, note_unknown_key, &unknown);
     if (unknown.name[0]) {
         error_set(error, "%s: a listener has no ?%s=%s", url_text, unknown.name,
-                  transport->needs_certificate ? "; there is ?cert=NAME and ?proxy=1"
-                  : transport->takes_proxy     ? "; there is ?proxy=1"
-                                               : "");
+                  transport->needs_certificate ? "; there is ?cert=NAME, ?proxy=1 and ?public=URL"
+                  : transport->takes_proxy     ? "; there is ?proxy=1 and ?public=URL"
+                                               : "; there is ?public=URL");
         return NULL;
     }
     char value[URL_QUERY_BYTES];
     if (url_query(url, "proxy", value, sizeof(value)) && strcmp(value, "1") != 0) {
         error_set(error, "%s: there is nothing but ?proxy=1", url_text);
+        return NULL;
+    }
+    if (!net_public_url_check(url, error)) {
+        error_prefix(error, "%s", url_text);
         return NULL;
     }
     return transport;
@@ -104,7 +111,12 @@ bool net_hub_listen(struct net_hub *hub, const char *url_text, const struct net_
 {
     struct url url;
     const struct net_transport *transport = net_transport_of_listener(url_text, &url, error);
-    return transport && transport->listen(hub, transport, &url, acceptor, error);
+    struct net_endpoint *endpoint =
+        transport ? transport->listen(hub, transport, &url, acceptor, error) : NULL;
+    if (endpoint && look_up(endpoint->url, &url, NULL)) {
+        net_public_url(hub->config, transport, &url, endpoint->public_url);
+    }
+    return endpoint;
 }
 
 struct net_link *net_hub_dial(struct net_hub *hub, const char *url_text,

@@ -37,6 +37,7 @@ struct net_transport {
     uint16_t default_port;
     bool confidential; // encrypted on the wire
     bool needs_certificate;
+    bool has_path;    // --websocket-path
     bool takes_proxy; // ?proxy=1: each peer begins with a header of the PROXY protocol
     // NULL with one line in *error when the address cannot be listened on.
     struct net_endpoint *(*listen)(struct net_hub *hub, const struct net_transport *self,
@@ -74,7 +75,8 @@ struct net_endpoint {
     struct net_endpoint *next; // net_hub
     const struct net_endpoint_impl *impl;
     const struct net_transport *transport;
-    char url[URL_TEXT_BYTES]; // as it is really bound (port 0 resolved); empty for dials
+    char url[URL_TEXT_BYTES];        // as it is really bound (port 0 resolved); empty for dials
+    char public_url[URL_TEXT_BYTES]; // where players find it (net/public_url)
     unsigned link_count;
 };
 

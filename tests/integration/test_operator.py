@@ -184,6 +184,18 @@ class Surroundings(TestCase):
             process.kill()
             subprocess.run(["rm", "-r", folder], check=True)
 
+    def test_where_players_find_it_is_in_the_log_and_in_status(self):
+        server = self.serve("--public-host=photon.example.com", "--node-id=node1",
+                            listen=("udp", "wss", "ws://127.0.0.1:0?public=wss://play.example.com/node1"))
+        urls = {one["url"]: one["public_url"] for one in server.status()["listeners"]}
+        self.assertEqual({url: event["public"] for url in urls for event in server.events
+                          if event["event"] == "listening" and event["url"] == url}, urls)
+        ports = {url.split(":")[0]: url.split(":")[2].split("?")[0] for url in urls}
+        self.assertEqual(set(urls.values()), {f"udp://photon.example.com:{ports['udp']}",
+                                              f"wss://photon.example.com:{ports['wss']}/websocket/node1",
+                                              "wss://play.example.com/node1"})
+        self.stop_cleanly(server)
+
     def test_admin_pages(self):
         server = self.serve(listen=("udp", "tcp"))
         self.assertEqual(server.get("/healthz")[0], 200)

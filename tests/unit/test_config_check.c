@@ -404,6 +404,16 @@ static void every_origin_rule_is_read(void **state)
 
 #define L62 "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz0123456789"
 
+static void the_public_host_is_a_name_or_an_address(void **state)
+{
+    (void)state;
+    set("public-host", "${HOSTNAME}.example.com");
+    assert_good();
+    set("public-host", "photon.example.com:9091");
+    assert_bad("--public-host=photon.example.com:9091: must be a name or an address (IPv6 in []), "
+               "without a port");
+}
+
 static void the_ip_header_is_a_header_of_a_trusted_proxy(void **state)
 {
     (void)state;
@@ -510,6 +520,7 @@ int main(void)
         WITH_CONFIG(three_of_a_kind_are_two_errors),
         WITH_CONFIG(the_admin_port_is_an_address_or_off),
         WITH_CONFIG(the_websocket_path_is_a_plain_path),
+        WITH_CONFIG(the_public_host_is_a_name_or_an_address),
         WITH_CONFIG(the_ip_header_is_a_header_of_a_trusted_proxy),
         WITH_CONFIG(mapped_headers_begin_with_x_and_come_from_a_trusted_proxy),
         WITH_CONFIG(a_cookie_needs_a_folder_and_origins),

@@ -13,6 +13,7 @@
 #include "tests/support/transport_suite.h"
 
 struct world {
+    struct config *config;
     struct clock clock;
     struct loop *loop;
     struct net_hub hub;
@@ -65,7 +66,8 @@ static int setup(void **state)
     struct error error = {""};
     clock_init_virtual(&world->clock, CLOCK_NS_PER_S);
     world->loop = loop_create(&world->clock, &error);
-    net_hub_init(&world->hub, world->loop, NULL, NULL);
+    world->config = config_create_default();
+    net_hub_init(&world->hub, world->loop, world->config, NULL);
     world->acceptor = (struct net_acceptor){.accept = on_accept, .user = world};
     assert_true(net_hub_listen(&world->hub, "memory://server", &world->acceptor, &error));
     *state = world;
@@ -77,6 +79,7 @@ static int teardown(void **state)
     struct world *world = *state;
     net_hub_finish(&world->hub);
     loop_destroy(world->loop);
+    config_destroy(world->config);
     free(world);
     return 0;
 }
