@@ -563,6 +563,14 @@ class Tickets(Certificates):
             server.wait_metric('paddock_certificate_reloads_total{result="ok"}', before + 1)
             self.assertTrue(self.visit(server, context, session)[0], version)
 
+    def test_no_data_is_taken_before_the_handshake(self):
+        """What is sent in the first flight (0-RTT) could be sent again by anybody who has seen it."""
+        self.make("c", "game.example.com")
+        server = self.serve_wss(*self.pair("c"), listen=("tls",))
+        done = subprocess.run(["openssl", "s_client", "-tls1_3", "-ign_eof", "-connect", server.url("tls").split("//")[1]],
+                              input=b"\xff\xff\xff\xff", capture_output=True, timeout=PATIENCE, env=ENVIRONMENT)
+        self.assertIn(b"Max Early Data: 0", done.stdout)
+
     def test_without_tickets_or_with_certificates_of_clients_they_do_not(self):
         self.make("c", "game.example.com")
         for flag in ("--tls-ticket-hours=0", "--client-ca=" + self.path("c.pem")):
@@ -574,6 +582,27 @@ class Tickets(Certificates):
 
 
 class Failures(Certificates):
+    def test_the_wrong_protocol_on_a_port_is_answered_and_logged(self):
+        self.make("c", "game.example.com")
+        server = self.serve_wss(*self.pair("c"), listen=("wss", "ws", "tcp"))
+
+        def say(scheme, data):
+            host, port = server.url(scheme).split("//")[1].split(":")
+            with socket.create_connection((host, int(port)), PATIENCE) as plain:
+                plain.sendall(data)
+                return b"".join(iter(lambda: plain.recv(4096), b""))
+        answer = say("wss", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        self.assertTrue(answer.startswith(b"HTTP/1.1 400 "), answer)
+        self.assertIn(b"wss://", answer)
+        event = server.wait_event("plain_http_on_tls_listener", level="warn")
+        self.assertEqual(event["text"], "plain HTTP request sent to a TLS listener: use wss://")
+        self.assertTrue(event["remote"].startswith("127.0.0.1:"))
+        hello = b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00"
+        for scheme in ("ws", "tcp"):
+            self.assertEqual(say(scheme, hello), b"")
+            event = server.wait_event("tls_on_plain_listener", level="warn", listener=server.url(scheme))
+            self.assertIn("TLS handshake on a plain listener", event["text"])
+
     @unittest.skipIf(os.getuid() != 0, "only root can become somebody else, who may not read a file")
     def test_what_may_not_be_read_is_said_with_the_setting_and_a_way_out(self):
         self.make("c", "game.example.com")

@@ -245,6 +245,24 @@ static void operators_mistakes_are_explained(void **state)
     expect_refused(NULL, NULL, "; give --tls-cert and --tls-key, or --dev for a self-signed one");
 }
 
+// In the place of the library's: NULL when the library is older than `wanted`.
+static bool library_is_old;
+const char *gnutls_check_version(const char *wanted)
+{
+    return library_is_old && wanted ? NULL : "3.7.9";
+}
+
+static void an_old_library_is_warned_of(void **state)
+{
+    (void)state;
+    library_is_old = true;
+    configure("good.pem", "good.key");
+    must_open("wss://localhost:9091");
+    library_is_old = false;
+    expect_in_log("WARN  gnutls_old version=3.7.9 - GnuTLS is older than 3.7.9: known security "
+                  "holes are open, upgrade it");
+}
+
 static void what_will_trouble_players_is_warned_of(void **state)
 {
     static const struct {
@@ -651,6 +669,7 @@ int main(void)
         ONE(one_file_may_hold_certificate_and_key),
         ONE(a_chain_in_disorder_is_put_in_order),
         ONE(operators_mistakes_are_explained),
+        ONE(an_old_library_is_warned_of),
         ONE(what_will_trouble_players_is_warned_of),
         ONE(a_listener_may_have_a_certificate_of_its_own),
         ONE(names_of_the_settings_are_taken_from_the_store),
