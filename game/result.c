@@ -5,13 +5,13 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <jansson.h>
+
+#include "config/base/file.h"
 
 #define RESULT_BYTES_MAX  32768
 #define COMMIT_RETRY_MS   1000
@@ -175,24 +175,8 @@ struct replay_file {
 static void write_replay(void *context)
 {
     struct replay_file *file = context;
-    char part[REPLAY_PATH_BYTES + 8];
-    snprintf(part, sizeof(part), "%s.part", file->path);
-    struct bytes_span bytes = bytes_buf_span(&file->bytes);
-    int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    bool ok = fd >= 0;
-    while (ok && bytes.size > 0) {
-        ssize_t wrote = write(fd, bytes.data, bytes.size);
-        ok = wrote > 0;
-        bytes = ok ? bytes_of(bytes.data + wrote, bytes.size - (size_t)wrote) : bytes;
-    }
-    ok = ok && rename(part, file->path) == 0;
+    bool ok = file_replace(file->path, bytes_buf_span(&file->bytes), 0644);
     file->failure = ok ? 0 : errno;
-    if (fd >= 0) {
-        close(fd);
-    }
-    if (!ok) {
-        unlink(part);
-    }
 }
 
 static void replay_written(void *context)
@@ -265,11 +249,11 @@ bool game_results_submit(struct game_results *results, struct game_session *sess
     log_event(LOG_INFO, "race_finished", LOG_S("race", session->race_id),
               LOG_S("session", session->name), LOG_S("track", session->setup.map->name),
               LOG_U("players", session->setup.entities));
+    commit(pending); // before the replay, so that players do not wait for its file
     struct bytes_buf replay;
     if (game_replay_end(session->replay, session->state, &replay)) {
         save_replay(results, session->race_id, &replay);
     }
     session->replay = NULL;
-    commit(pending);
     return true;
 }

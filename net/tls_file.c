@@ -5,13 +5,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "config/limits.h"
+#include "config/base/file.h"
 #include "config/secret.h"
 
 #define FILE_BYTES_MAX (256 * 1024)
@@ -78,50 +75,9 @@ void net_tls_wipe(struct bytes_buf *buf)
 
 // ---- writing
 
-static bool write_all(int fd, struct bytes_span bytes)
-{
-    while (bytes.size > 0) {
-        ssize_t count = write(fd, bytes.data, bytes.size);
-        if (count <= 0) {
-            return false;
-        }
-        bytes = bytes_of(bytes.data + count, bytes.size - (size_t)count);
-    }
-    return fsync(fd) == 0;
-}
-
-// The rename is only safe when the folder is.
-static bool sync_folder_of(const char *path)
-{
-    char folder[LIMIT_PATH_BYTES];
-    const char *slash = strrchr(path, '/');
-    snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) + 1 : 1,
-             slash ? path : ".");
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool synced = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0) {
-        close(fd);
-    }
-    return synced;
-}
-
 bool net_tls_write_file(const char *path, struct bytes_span bytes, unsigned mode,
                         struct error *error)
 {
-    char part[LIMIT_PATH_BYTES];
-    int length = snprintf(part, sizeof(part), "%s.XXXXXX", path);
-    if (length < 0 || length >= (int)sizeof(part)) {
-        return error_set(error, "the path %.200s is too long", path);
-    }
-    int fd = mkostemp(part, O_CLOEXEC); // mode 0600 until it is complete
-    if (fd < 0) {
-        return error_set(error, "cannot write %s: %s", path, strerror(errno));
-    }
-    bool written = write_all(fd, bytes) && fchmod(fd, (mode_t)mode) == 0;
-    written = close(fd) == 0 && written && rename(part, path) == 0 && sync_folder_of(path);
-    if (!written) {
-        error_set(error, "cannot write %s: %s", path, strerror(errno));
-        unlink(part);
-    }
-    return written;
+    return file_replace(path, bytes, mode) ||
+           error_set(error, "cannot write %.200s: %s", path, strerror(errno));
 }

@@ -5,17 +5,21 @@
 The long version, every call and 500 random ones, is tests/soak/crash.py.
 """
 
+import glob
 import os
 import random
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from faults import (ALL, DEADLY, EIO, ENOSPC, NAMES, POWER, SHORT, SYNC, TRUNCATE, WRITE,  # noqa: E402
+from faults import (ALL, DEADLY, EIO, ENOSPC, KILL_TORN, NAMES, POWER, SHORT, SYNC, TRUNCATE, WRITE,  # noqa: E402
                     Track)
+from paddock import ENVIRONMENT, PADDOCK  # noqa: E402
 
 SEED = int(os.environ.get("PADDOCK_CRASH_SEED", "1"))
 TRACKS = 4
@@ -131,6 +135,20 @@ class Crash(unittest.TestCase):
         self.assertTrue(track.live(self.more(track, 100), during=fail))
         self.assertEqual(track.deaths, 1)
         self.verdict(track)
+
+    def test_a_replay_is_whole_or_not_there(self):
+        """Also when the power fails right after the file got its name."""
+        with tempfile.TemporaryDirectory(prefix="paddock-replays-") as folder:
+            track = self.track(files=".replay", flags=(f"--replay-dir={folder}",))
+            # A replay is a write, a sync and a rename.
+            for action, at in ((KILL_TORN, 1), (POWER, 3), (POWER, 4), (KILL_TORN, 6)):
+                track.faults.plan(action, at)
+                self.assertTrue(track.live(self.more(track, 20)), (NAMES[action], at))
+            whole = glob.glob(os.path.join(folder, "*.replay"))
+            self.assertGreaterEqual(len(whole), 3)
+            for path in whole:
+                subprocess.run([PADDOCK, "replay", "verify", path], check=True, capture_output=True, env=ENVIRONMENT)
+            self.verdict(track)
 
     def test_a_wall_clock_that_jumps_changes_no_order_and_stops_no_race(self):
         track = self.track()

@@ -8,7 +8,10 @@ import http.server
 import json
 import os
 import signal
+import ssl
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
@@ -16,6 +19,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from memory import contains, find, regions  # noqa: E402
 from paddock import BYE, PATIENCE, RESULT, WELCOME, TestCase, is_sanitized  # noqa: E402
+import unisave_gateway  # noqa: E402
 
 # Every way of writing it down differs from the others.
 SERVER_TOKEN = 'srv/"tok+en=0123456789&~abcdefghij'
@@ -25,14 +29,19 @@ SCHEMES = ("tcp", "tls", "ws", "wss", "udp")
 
 
 class Backend(http.server.BaseHTTPRequestHandler):
-    """Says yes to everybody and takes every result, and writes down what it was sent."""
+    """Says yes to everybody but Hanna, who never hears, takes every result, and writes down what it was sent."""
 
     protocol_version = "HTTP/1.1"
     requests = []
+    ended = threading.Event()
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.requests.append((self.path, dict(self.headers), body))
+        if b"Hanna" in body:
+            self.ended.wait(60)
+            self.close_connection = True
+            return
         answer = b'{"valid":true}' if self.path.endswith("/connect") else b"{}"
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
@@ -93,6 +102,19 @@ class Secrets(TestCase):
             time.sleep(0.1)
         self.assertEqual(found, [])
 
+    def assert_image_is_clean(self, server, secrets):
+        """What a debugger of root's saves: without the locked page, which it is asked to leave out."""
+        if is_sanitized() or os.geteuid() != 0:
+            return
+        with tempfile.TemporaryDirectory(prefix="paddock-image-") as folder:
+            image = os.path.join(folder, "image")
+            subprocess.run(["gcore", "-o", image, str(server.process.pid)], check=True, capture_output=True,
+                           timeout=PATIENCE)
+            with open(f"{image}.{server.process.pid}", "rb") as file:
+                data = file.read()
+        self.assertIn(b"player_joined", data)  # it is the server's memory
+        self.assert_nowhere(data, secrets, "the image")
+
     def test_nothing_that_can_be_seen_holds_a_token(self):
         server = self.serve(*QUICK, listen=SCHEMES, env={"FUSION_SERVER_TOKEN": SERVER_TOKEN})
         secrets = {"server": SERVER_TOKEN, **self.play(server)}
@@ -103,6 +125,7 @@ class Secrets(TestCase):
             with open(f"/proc/{server.process.pid}/{name}", "rb") as file:
                 self.assert_nowhere(file.read(), secrets, name)
         self.assert_memory_is_clean(server, secrets)
+        self.assert_image_is_clean(server, secrets)
         self.stop_cleanly(server)
         self.assert_nowhere(json.dumps(server.events), secrets, "the log")
         for path in glob.glob(server.folder + "/*.db*"):
@@ -118,26 +141,76 @@ class Secrets(TestCase):
         self.assertEqual(server.wait_event("player_joined", player="Alice")["token"], fingerprint)
         self.stop_cleanly(server)
 
-    def test_nor_with_a_backend_that_the_token_is_sent_to(self):
-        backend = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Backend)
-        threading.Thread(target=backend.serve_forever, daemon=True).start()
-        self.addCleanup(backend.server_close)
-        self.addCleanup(backend.shutdown)
-        server = self.serve(*QUICK, "--backend=http", f"--backend-url=http://127.0.0.1:{backend.server_port}/hooks",
-                            env={"FUSION_SERVER_TOKEN": SERVER_TOKEN})
-        tokens = {name: f"token/of {name} 0123456789+abcdefghijk" for name in ("A", "B")}
-        players = [server.player(name, token=json.dumps({"unisavePlayerId": name, "fusionPlayerToken": token}))
-                   for name, token in tokens.items()]
-        while not players[0].wait_for(RESULT)[2]:
+    def backend(self, tls=None):
+        """A service in this process; the settings that lead to it."""
+        service = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Backend)
+        service.daemon_threads = True
+        flags = ["--backend=http", f"--backend-url={'https' if tls else 'http'}://127.0.0.1:{service.server_port}/"]
+        if tls:
+            folder = tempfile.TemporaryDirectory(prefix="paddock-secrets-")
+            self.addCleanup(folder.cleanup)
+            key, certificate = (os.path.join(folder.name, name) for name in ("key.pem", "cert.pem"))
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                            "-keyout", key, "-out", certificate, "-subj", "/CN=backend", "-addext",
+                            "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate, key)
+            context.minimum_version = context.maximum_version = tls
+            service.socket = context.wrap_socket(service.socket, server_side=True)
+            flags.append(f"--backend-ca={certificate}")
+        Backend.ended.clear()
+        threading.Thread(target=service.serve_forever, daemon=True).start()
+        self.addCleanup(service.server_close)
+        self.addCleanup(service.shutdown)
+        self.addCleanup(Backend.ended.set)
+        return flags
+
+    def race_and_leave(self, server, tokens):
+        """A race of two whose result is delivered; a third one is tired of waiting for the backend."""
+        players = {name: server.player(name, session="waiting" if name == "Hanna" else "racing",
+                                       token=json.dumps({"unisavePlayerId": name, "fusionPlayerToken": token}))
+                   for name, token in tokens.items()}
+        racer = next(player for name, player in players.items() if name != "Hanna")
+        while not racer.wait_for(RESULT)[2]:
             pass
-        server.wait_event("report_delivered")
+        server.wait_metric('paddock_reports_total{outcome="delivered"}', 1)
+        end = time.monotonic() + PATIENCE
+        while "Hanna" in tokens and not any(b"Hanna" in body for _, _, body in Backend.requests):
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.01)
         server.close_players()
         for name in tokens:
             server.wait_event("player_left", player=name)
-        self.assertTrue(any(SERVER_TOKEN in headers.get("Authorization", "") for _, headers, _ in Backend.requests))
-        self.assert_memory_is_clean(server, {"server": SERVER_TOKEN, **tokens})
+
+    def assert_no_trace(self, server, secrets):
+        """What a request left behind is gone once the server has turned to something else."""
+        self.race_and_leave(server, secrets["players"])
+        known = {"server": secrets["server"], **secrets["players"]}
+        self.assert_memory_is_clean(server, known)
         self.stop_cleanly(server)
-        self.assert_nowhere(json.dumps(server.events), {"server": SERVER_TOKEN, **tokens}, "the log")
+        self.assert_nowhere(json.dumps(server.events), known, "the log")
+
+    def test_nor_with_a_backend_that_the_token_is_sent_to(self):
+        tokens = {name: f"token/of {name} 0123456789+abcdefghijk" for name in ("A", "B", "Hanna")}
+        for tls in (None, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            with self.subTest(tls=tls):
+                Backend.requests.clear()
+                server = self.serve(*QUICK, *self.backend(tls), env={"FUSION_SERVER_TOKEN": SERVER_TOKEN})
+                self.assert_no_trace(server, {"server": SERVER_TOKEN, "players": tokens})
+                self.assertTrue(all(SERVER_TOKEN in headers["Authorization"] for _, headers, _ in Backend.requests))
+                self.assertEqual({path for path, _, _ in Backend.requests}, {"/connect", "/results"})
+
+    def test_nor_with_unisave_where_it_is_in_every_result(self):
+        gateway = unisave_gateway.Gateway("--arguments", "server_token player_id place")
+        self.addCleanup(gateway.stop)
+        names = ("e_PlayerEntity/1", "e_PlayerEntity/2")
+        issued = gateway.register(*names)
+        server = self.serve(*QUICK, *gateway.flags("--unisave-result-placings=all",
+                                                   "--unisave-result-arguments=server_token player_id place"),
+                            env=unisave_gateway.ENVIRONMENT)
+        tokens = {name: json.loads(token)["fusionPlayerToken"] for name, token in zip(names, issued)}
+        self.assert_no_trace(server, {"server": unisave_gateway.SERVER_TOKEN, "players": tokens})
+        self.assertEqual({call["arguments"][0] for call in gateway.calls("result")}, {unisave_gateway.SERVER_TOKEN})
 
     def test_a_token_from_a_file_or_the_command_line_leaves_no_trace_either(self):
         server = self.serve()

@@ -140,6 +140,16 @@ static void forget(const char *path, bool lost_too)
     }
 }
 
+// What was not synced under the old name is not under the new one.
+static void follow(const char *from, const char *to)
+{
+    for (struct undo *at = undos; at; at = at->next) {
+        if (strcmp(at->path, from) == 0) {
+            memcpy(at->path, to, strlen(to) + 1);
+        }
+    }
+}
+
 static void lose(const char *path)
 {
     for (struct undo *at = undos; at; at = at->next) {
@@ -280,6 +290,23 @@ int open64(const char *path, int flags, ...)
     OPEN_BODY(AT_FDCWD);
 }
 
+// The name is drawn until one is free, as libc's does.
+int mkostemp(char *template, int flags)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz012345";
+    char *end = template + strlen(template) - 6;
+    int fd;
+    do {
+        uint8_t random[6];
+        syscall(SYS_getrandom, random, sizeof(random), 0);
+        for (size_t i = 0; i < sizeof(random); i++) {
+            end[i] = letters[random[i] % 32];
+        }
+        fd = open_file(AT_FDCWD, template, O_RDWR | O_CREAT | O_EXCL | flags, 0600);
+    } while (fd < 0 && errno == EEXIST);
+    return fd;
+}
+
 int close(int fd)
 {
     if (fd >= 0 && fd < FDS_MAX) {
@@ -343,6 +370,9 @@ static int whole_call(enum call kind, const char *path, long number, long first,
         if (kind != CALL_TRUNCATE) {
             forget(path, true);
         }
+        if (kind == CALL_RENAME) {
+            follow((const char *)first, path);
+        }
         result = done(action, syscall(number, first, second));
     }
     pthread_mutex_unlock(&lock);
@@ -378,7 +408,7 @@ int unlink(const char *path)
 int rename(const char *from, const char *to)
 {
     return counts(to)
-               ? whole_call(CALL_RENAME, from, SYS_rename, (long)(intptr_t)from, (long)(intptr_t)to)
+               ? whole_call(CALL_RENAME, to, SYS_rename, (long)(intptr_t)from, (long)(intptr_t)to)
                : (int)syscall(SYS_rename, from, to);
 }
 

@@ -119,10 +119,10 @@ class Room:
 class Track:
     """One data folder. What players heard: races that began, and results told as final, in order."""
 
-    def __init__(self, rooms=1, http=False):
+    def __init__(self, rooms=1, http=False, files=".db", flags=()):
         self.folder = tempfile.mkdtemp(prefix="paddock-crash-")
-        self.faults = Faults(self.folder)
-        self.flags = QUICK
+        self.faults = Faults(self.folder, files)
+        self.flags = (*QUICK, *flags)
         self.environment = self.faults.environment
         self.hooks = None
         self.begun = {}  # race id: room
@@ -143,7 +143,7 @@ class Track:
 
     def _meet_http(self):
         self.hooks = Hooks(self.folder, [player for room in self.rooms for player in self.players_of(room)])
-        self.flags = (*QUICK, "--backend=http", f"--backend-url={self.hooks.url}", "--report-ms=300")
+        self.flags = (*self.flags, "--backend=http", f"--backend-url={self.hooks.url}", "--report-ms=300")
         self.environment = {**self.environment, "FUSION_SERVER_TOKEN": Hooks.TOKEN}
         return {room: [json.dumps({"unisavePlayerId": player, "fusionPlayerToken": f"token-of-{player}"})
                        for player in self.players_of(room)] for room in self.rooms}

@@ -137,26 +137,12 @@ static void pkcs12_goes_there_and_back(void **state)
     secret_destroy(wrong);
 }
 
-static void a_file_is_replaced_with_its_mode_and_leaves_nothing_else(void **state)
+static void a_file_that_cannot_be_written_is_named(void **state)
 {
     (void)state;
-    struct stat status;
-    char path[256];
-    snprintf(path, sizeof(path), "%s", cert_files_path("f"));
-    assert_true(net_tls_write_file(path, bytes_of_string("old, and longer"), 0644, &error));
-    assert_true(net_tls_write_file(path, bytes_of_string("new"), 0600, &error));
-    assert_string_equal(cert_files_read("f"), "new");
-    assert_int_equal(stat(path, &status), 0);
-    assert_int_equal(status.st_mode & 0777, 0600);
     assert_false(
         net_tls_write_file(cert_files_path("no/such"), bytes_of_string("x"), 0600, &error));
     assert_non_null(strstr(error.text, "no/such: No such file or directory"));
-    cert_files_make_folder("d");
-    assert_false(net_tls_write_file(cert_files_path("d"), bytes_of_string("x"), 0600, &error));
-    assert_int_equal(unlink(path), 0);
-    assert_int_equal(rmdir(cert_files_path("d")), 0);
-    assert_int_equal(rmdir(cert_files_path("")), 0); // no part is left behind
-    assert_int_equal(mkdir(cert_files_path(""), 0700), 0);
 }
 
 int main(void)
@@ -166,7 +152,7 @@ int main(void)
         ONE(names_and_days_are_as_asked_for),
         ONE(an_authority_signs_and_keeps_its_key),
         ONE(pkcs12_goes_there_and_back),
-        ONE(a_file_is_replaced_with_its_mode_and_leaves_nothing_else),
+        ONE(a_file_that_cannot_be_written_is_named),
     };
 #undef ONE
     return cmocka_run_group_tests(tests, NULL, NULL);
