@@ -33,6 +33,7 @@ enum auth_delivery {
 struct auth_attributes {
     char display_name[65]; // UTF-8 without control characters
     bool spectator;        // sits in the session and watches, takes part in no race
+    uint8_t kart;          // which kart he is shown with; the game's clients know what it means
 };
 
 // A header of the player's own request that the operator wants the backend to see.

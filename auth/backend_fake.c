@@ -131,6 +131,7 @@ static struct auth_call *fake_verify(struct auth_backend *backend,
     call->verify_done = done;
     call->verdict = verdict;
     if (verdict == AUTH_YES) {
+        call->attributes.kart = AUTH_FAKE_KART;
         snprintf(call->attributes.display_name, sizeof(call->attributes.display_name), "Fake %.48s",
                  request->token->player_id);
         call->attributes.spectator = strcmp(request->token->player_token, AUTH_FAKE_WATCH) == 0;

@@ -13,7 +13,7 @@
 extern const struct auth_backend_impl auth_backend_fake;
 
 // Player tokens that it knows; any other gets AUTH_NO.
-#define AUTH_FAKE_YES     "yes"   // yes; the display name is "Fake " and the player id
+#define AUTH_FAKE_YES     "yes"   // yes, as "Fake <player id>" in the kart AUTH_FAKE_KART
 #define AUTH_FAKE_NO      "no"    // no
 #define AUTH_FAKE_ERROR   "error" // no answer that can be trusted
 #define AUTH_FAKE_SLOW    "slow"  // yes, after AUTH_FAKE_SLOW_MS
@@ -22,6 +22,7 @@ extern const struct auth_backend_impl auth_backend_fake;
 #define AUTH_FAKE_WATCH   "watch" // yes, as a spectator
 
 #define AUTH_FAKE_SLOW_MS 2000
+#define AUTH_FAKE_KART    7
 
 // Ids that begin so are none of this backend's.
 #define AUTH_FAKE_FOREIGN "foreign/"

@@ -186,7 +186,7 @@ static bool ask(struct auth_call *call)
         .headers = &token,
         .header_count = call->token[0] ? 1 : 0,
         .body = bytes_buf_span(&call->body),
-        .timeout_ms = (unsigned)(left_ns / CLOCK_NS_PER_MS) + 1,
+        .timeout_ms = (unsigned)(left_ns / CLOCK_NS_PER_MS) + AUTH_HTTP_GRACE_MS,
     };
     call->tries++;
     call->http = auth_http_post(backend->http, &request, on_connect_answer, call);
@@ -310,7 +310,7 @@ static struct auth_call *http_report(struct auth_backend *base, const struct aut
         .headers = headers,
         .header_count = BASE_COUNT(headers),
         .body = report->body,
-        .timeout_ms = (unsigned)backend->config->report_ms,
+        .timeout_ms = (unsigned)backend->config->report_ms + AUTH_HTTP_GRACE_MS,
     };
     call->http = auth_http_post(backend->http, &request, on_result_answer, call);
     if (!call->http) {

@@ -153,7 +153,7 @@ static bool ask(struct auth_call *call, uint64_t timeout_ns, bool at_most_once,
     const struct auth_http_request request = {
         .url = call->unisave->url,
         .body = bytes_buf_span(&call->body),
-        .timeout_ms = (unsigned)(timeout_ns / CLOCK_NS_PER_MS) + 1,
+        .timeout_ms = (unsigned)(timeout_ns / CLOCK_NS_PER_MS) + AUTH_HTTP_GRACE_MS,
         .at_most_once = at_most_once,
     };
     call->ask = auth_http_post(call->unisave->http, &request, done, call);

@@ -190,6 +190,13 @@ static const char *read_metadata(const json_t *metadata, struct auth_attributes 
         return "metadata.spectator is neither true nor false";
     }
     attributes->spectator = json_is_true(spectator);
+    const json_t *kart = json_object_get(metadata, "kart");
+    if (kart && !json_is_null(kart) &&
+        (!json_is_integer(kart) || json_integer_value(kart) < 0 ||
+         json_integer_value(kart) > UINT8_MAX)) {
+        return "metadata.kart is no integer from 0 to 255";
+    }
+    attributes->kart = (uint8_t)json_integer_value(kart);
     return NULL;
 }
 

@@ -17,6 +17,9 @@
 #define AUTH_HTTP_HEADER_BYTES_MAX  (16 * 1024)
 #define AUTH_HTTP_BODY_BYTES_MAX    (64 * 1024)
 #define AUTH_HTTP_RETRY_AFTER_S_MAX 3600
+// What a caller who is cancelled at his own deadline adds to it for the request, so that it is
+// always that one which strikes and says what happened.
+#define AUTH_HTTP_GRACE_MS 500
 
 struct auth_http;
 struct auth_http_call;

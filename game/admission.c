@@ -240,7 +240,8 @@ static void on_hello(struct game_admission *admission, struct member *member, un
 // ---- the backend's answer
 
 // The player has a seat somewhere. True when that settles it: he is in again, or is kicked.
-static bool settle_existing(struct game_admission *admission, struct member *member)
+static bool settle_existing(struct game_admission *admission, struct member *member,
+                            const struct auth_attributes *attributes)
 {
     const struct game_admission_env *env = &admission->env;
     unsigned slot;
@@ -267,7 +268,7 @@ static bool settle_existing(struct game_admission *admission, struct member *mem
     member->slot = slot;
     set_state(admission, member, GAME_ADMISSION_ADMITTED);
     net_conn_set_state(env->conns, member->conn, NET_STATE_PLAY);
-    game_session_resume(seated, slot, member->conn);
+    game_session_resume(seated, slot, member->conn, attributes);
     return true;
 }
 
@@ -289,11 +290,7 @@ static void take_seat(struct game_admission *admission, struct member *member,
     member->session = session->id;
     set_state(admission, member, GAME_ADMISSION_ADMITTED);
     net_conn_set_state(env->conns, member->conn, NET_STATE_PLAY);
-    member->slot = game_session_seat(session, member->conn, member->player_id,
-                                     attributes ? attributes->display_name : "");
-    if (attributes && attributes->spectator) {
-        game_session_make_spectator(session, member->slot);
-    }
+    member->slot = game_session_seat(session, member->conn, member->player_id, attributes);
 }
 
 static void on_verified(struct game_admission *admission, struct member *member,
@@ -303,7 +300,7 @@ static void on_verified(struct game_admission *admission, struct member *member,
         kick(admission, member, NET_CLOSE_AUTH_DENIED);
     } else if (data.verdict->outcome == AUTH_UNAVAILABLE) {
         kick(admission, member, NET_CLOSE_BACKEND_DOWN);
-    } else if (!settle_existing(admission, member)) {
+    } else if (!settle_existing(admission, member, data.verdict->attributes)) {
         take_seat(admission, member, data.verdict->attributes);
     }
     if (member->state == GAME_ADMISSION_ADMITTED) {

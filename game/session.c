@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/backend.h"
+
 void game_session_counters_init(struct game_session_counters *cells, struct counters *counters)
 {
     static const char seats_help[] = "Seats taken, taken back, lost with a connection, given up";
@@ -147,8 +149,20 @@ int game_session_find_player(const struct game_session *session, const char *pla
     return -1;
 }
 
+static void take_attributes(struct game_seat *seat, unsigned slot,
+                            const struct auth_attributes *attributes)
+{
+    if (attributes->display_name[0]) {
+        snprintf(seat->name, sizeof(seat->name), "%s", attributes->display_name);
+    } else {
+        snprintf(seat->name, sizeof(seat->name), "Player %u", slot + 1);
+    }
+    seat->spectator = attributes->spectator;
+    seat->kart = attributes->kart;
+}
+
 unsigned game_session_seat(struct game_session *session, struct net_conn_id conn,
-                           const char *player_id, const char *display_name)
+                           const char *player_id, const struct auth_attributes *attributes)
 {
     unsigned slot = 0;
     while (slot < session->seat_count && session->seats[slot].taken) {
@@ -163,11 +177,7 @@ unsigned game_session_seat(struct game_session *session, struct net_conn_id conn
         .id_hash = game_session_hash_player(player_id),
     };
     snprintf(seat->player_id, sizeof(seat->player_id), "%s", player_id);
-    if (display_name[0]) {
-        snprintf(seat->name, sizeof(seat->name), "%s", display_name);
-    } else {
-        snprintf(seat->name, sizeof(seat->name), "Player %u", slot + 1);
-    }
+    take_attributes(seat, slot, attributes);
     session->was_seated = true;
     *session->env->counters.joins += 1;
     game_session_greet(session, slot, false);
@@ -175,16 +185,12 @@ unsigned game_session_seat(struct game_session *session, struct net_conn_id conn
     return slot;
 }
 
-void game_session_make_spectator(struct game_session *session, unsigned slot)
-{
-    assert(session->seats[slot].taken);
-    session->seats[slot].spectator = true;
-}
-
-void game_session_resume(struct game_session *session, unsigned slot, struct net_conn_id conn)
+void game_session_resume(struct game_session *session, unsigned slot, struct net_conn_id conn,
+                         const struct auth_attributes *attributes)
 {
     struct game_seat *seat = &session->seats[slot];
     assert(seat->taken);
+    take_attributes(seat, slot, attributes);
     seat->conn = conn;
     seat->ack_tick = 0; // a new connection has no baselines
     game_inputs_clear(&seat->inputs);

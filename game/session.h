@@ -17,6 +17,7 @@
 #include "net/conn.h"
 
 struct game_results;
+struct auth_attributes;
 
 struct game_session_id {
     uint32_t index;
@@ -58,6 +59,7 @@ struct game_seat {
     uint64_t id_hash; // of player_id, so that looking for a player compares integers
     char player_id[LIMIT_PLAYER_ID_BYTES + 1];
     char name[65];
+    uint8_t kart; // how he looks; the simulation does not know
     struct game_inputs inputs;
 };
 
@@ -114,13 +116,13 @@ int game_session_find_player(const struct game_session *session, const char *pla
                              uint64_t id_hash);
 uint64_t game_session_hash_player(const char *player_id);
 // Sits a verified player down; the session must have room. Sends him welcome, roster and phase and
-// the others the new roster.
+// the others the new roster. `attributes` is what his backend says of him.
 unsigned game_session_seat(struct game_session *session, struct net_conn_id conn,
-                           const char *player_id, const char *display_name);
-// He watches: from the next race on he has no kart, and nobody's race waits for him.
-void game_session_make_spectator(struct game_session *session, unsigned slot);
-// Gives a kept or taken-over seat to a new connection of the same player.
-void game_session_resume(struct game_session *session, unsigned slot, struct net_conn_id conn);
+                           const char *player_id, const struct auth_attributes *attributes);
+// Gives a kept or taken-over seat to a new connection of the same player. What the backend says of
+// him now counts; who has become a spectator drives the race that is on to its end.
+void game_session_resume(struct game_session *session, unsigned slot, struct net_conn_id conn,
+                         const struct auth_attributes *attributes);
 // The connection is gone: during a race the seat waits for him, otherwise it is free.
 void game_session_drop(struct game_session *session, unsigned slot, struct net_conn_id conn);
 // The player is gone for good: retired from the race, seat free.

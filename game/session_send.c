@@ -35,6 +35,8 @@ static void fill_roster(const struct game_session *session, struct net_msg_roste
                 .slot = i,
                 .connected = seat->conn.generation != 0,
                 .name = bytes_of_string(seat->name),
+                .spectator = seat->spectator,
+                .kart = seat->kart,
             };
         }
     }

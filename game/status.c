@@ -32,8 +32,8 @@ static uint64_t *transport_gauge(const struct game_status_source *source, const 
 static uint64_t *player_gauge(const struct game_status_source *source, const char *state)
 {
     return gauge(source->counters, "paddock_players",
-                 "Players: verifying, waiting for a race, in one, or dropped and awaited", "state",
-                 state);
+                 "Players: verifying, waiting for a race, in one, watching, or dropped and awaited",
+                 "state", state);
 }
 
 static uint64_t *session_gauge(const struct game_status_source *source, unsigned phase)
@@ -49,7 +49,7 @@ static const char *seat_state(const struct game_session *session, const struct g
     }
     bool racing = seat->entity != GAME_NO_ENTITY && session->phase != NET_PHASE_LOBBY &&
                   session->phase != NET_PHASE_FINISHED;
-    return racing ? "racing" : "waiting";
+    return racing ? "racing" : seat->spectator ? "watching" : "waiting";
 }
 
 static const char *seat_transport(const struct game_status_source *source,
@@ -61,7 +61,7 @@ static const char *seat_transport(const struct game_status_source *source,
 
 static void clear_gauges(const struct game_status_source *source)
 {
-    static const char *const states[] = {"verifying", "waiting", "racing", "dropped"};
+    static const char *const states[] = {"verifying", "waiting", "racing", "watching", "dropped"};
     for (unsigned i = 0; i < BASE_COUNT(states); i++) {
         *player_gauge(source, states[i]) = 0;
     }
@@ -124,9 +124,10 @@ static json_t *describe_session(const struct game_status_source *source,
         const struct game_seat *seat = &session->seats[slot];
         if (seat->taken) {
             json_array_append_new(players,
-                                  json_pack("{s:i, s:s, s:s, s:s?}", "slot", (int)slot, "name",
-                                            seat->name, "state", seat_state(session, seat),
-                                            "transport", seat_transport(source, seat)));
+                                  json_pack("{s:i, s:s, s:i, s:s, s:s?}", "slot", (int)slot, "name",
+                                            seat->name, "kart", (int)seat->kart, "state",
+                                            seat_state(session, seat), "transport",
+                                            seat_transport(source, seat)));
         }
     }
     return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:o}", "name", session->name, "id",

@@ -15,6 +15,7 @@
 #define TICK_MAX           UINT32_MAX
 #define RATE_MAX           255
 #define SLOT_MAX           (LIMIT_PLAYERS_PER_SESSION - 1)
+#define KART_MAX           255
 #define NO_ENTITY          0xff
 #define NAME_BYTES_MAX     64
 #define UUID_BYTES_MAX     36
@@ -85,10 +86,12 @@ static void roster(struct net_wire *wire, struct net_msg *msg)
     net_wire_list(wire, &m->count, LIMIT_PLAYERS_PER_SESSION);
     for (uint32_t i = 0; wire->ok && i < m->count; i++) {
         struct net_msg_roster_entry *entry = &m->entries[i];
-        net_wire_group(wire, 3);
+        net_wire_group(wire, 5);
         net_wire_u32(wire, &entry->slot, 0, SLOT_MAX);
         net_wire_bool(wire, &entry->connected);
         net_wire_text(wire, &entry->name, NAME_BYTES_MAX);
+        net_wire_bool(wire, &entry->spectator);
+        net_wire_u32(wire, &entry->kart, 0, KART_MAX);
         net_wire_leave(wire);
     }
     net_wire_leave(wire);

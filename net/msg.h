@@ -67,6 +67,8 @@ struct net_msg_roster_entry {
     uint32_t slot;
     bool connected;
     struct bytes_span name; // str, UTF-8, 0..64: display name; never the player id
+    bool spectator;         // watches, has no kart in the next race
+    uint32_t kart;          // 0..255: which kart he is shown with; all drive alike
 };
 
 struct net_msg_roster {

@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert((verdict == AUTH_ERROR) == (why != NULL));
     assert(length < sizeof(attributes.display_name));
     if (verdict != AUTH_YES) {
-        assert(length == 0 && !attributes.spectator);
+        assert(length == 0 && !attributes.spectator && attributes.kart == 0);
         return 0;
     }
     assert(memmem(data, size, "true", 4));

@@ -239,7 +239,7 @@ class Unisave(TestCase):
                                  "--rejoin-grace-ms=0")
         ada, bob = gateway.register(ADA, BOB)
         server.player(ADA, token=ada).wait_for(WELCOME) # somebody for whom the ticks run
-        gateway.script({"raw": http(TRUE), "drip_s": 0.5, "times": 3}, {"hang": True, "times": 3})
+        gateway.script({"raw": http(TRUE), "drip_s": 1, "times": 3}, {"hang": True, "times": 3})
         slow = [server.player(BOB, token=bob, session=f"s{index}") for index in range(6)]
         server.wait_metric("paddock_verifications_in_flight", 6)
         server.wait_ticks(60)

@@ -131,6 +131,13 @@ def group(fields):
     return check
 
 
+PLAYER = [
+    ("slot", u32(0, 63)),
+    ("connected", boolean),
+    ("name", text(64)),
+    ("spectator", boolean),
+    ("kart", u32(0, 255)),
+]
 MESSAGES = {
     1: ("hello", 512, [("version", u32()), ("token", binary(1, 512)), ("session", text(64)), ("client", text(64))]),
     2: ("input", 1200, [("ack_tick", u32()), ("first_tick", u32()), ("inputs", binary(0, 1024))]),
@@ -157,7 +164,7 @@ MESSAGES = {
     65: (
         "roster",
         8192,
-        [("players", array_of(group([("slot", u32(0, 63)), ("connected", boolean), ("name", text(64))])))],
+        [("players", array_of(group(PLAYER)))],
     ),
     66: (
         "phase",

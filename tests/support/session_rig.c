@@ -289,7 +289,7 @@ struct session_rig_peer *session_rig_sit(struct session_rig *rig, struct game_se
 {
     struct session_rig_peer *peer = session_rig_dial(rig);
     assert_true(game_session_has_room(session));
-    game_session_seat(session, peer->conn, player_id, "");
+    game_session_seat(session, peer->conn, player_id, &(struct auth_attributes){0});
     session_rig_run_ms(rig, 1);
     return peer;
 }

@@ -225,14 +225,20 @@ static void an_id_that_the_backend_cannot_know_is_denied_unasked(void **state)
     assert_int_equal(promised(rig), 0);
 }
 
-static void a_spectator_gets_a_seat_that_says_so(void **state)
+static void what_the_backend_says_of_a_player_is_his_seats(void **state)
 {
     struct session_rig *rig = *state;
     come(rig, "A", AUTH_FAKE_YES, "room");
     come(rig, "B", AUTH_FAKE_WATCH, "room");
-    struct game_session *session = game_sessions_find_named(rig->sessions, "room");
-    assert_false(session->seats[0].spectator);
-    assert_true(session->seats[1].spectator);
+    const struct game_seat *seats = game_sessions_find_named(rig->sessions, "room")->seats;
+    assert_false(seats[0].spectator);
+    assert_true(seats[1].spectator);
+    assert_string_equal(seats[1].name, "Fake B");
+    assert_int_equal(seats[1].kart, AUTH_FAKE_KART);
+    // He comes again over another connection, and is allowed to race now.
+    struct session_rig_peer *again = come(rig, "B", AUTH_FAKE_YES, "room");
+    assert_true(again->welcome.resumed);
+    assert_false(seats[1].spectator);
 }
 
 static void a_ping_is_answered_in_any_state(void **state)
@@ -297,7 +303,7 @@ int main(void)
         TEST(a_ping_is_answered_in_any_state),
         TEST(the_backend_hears_who_left_and_who_was_kicked_of_those_it_let_in),
         TEST(an_id_that_the_backend_cannot_know_is_denied_unasked),
-        TEST(a_spectator_gets_a_seat_that_says_so),
+        TEST(what_the_backend_says_of_a_player_is_his_seats),
         TEST(turning_away_leaves_those_who_are_in),
         TEST(the_end_of_a_session_ends_its_players_and_not_the_promised),
         TEST(the_backends_name_is_what_others_see),

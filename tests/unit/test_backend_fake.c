@@ -99,6 +99,7 @@ static void tokens_are_scripts(void **state)
         assert_int_equal(heard.answers, scripts[i].answers);
         assert_int_equal(heard.answer, scripts[i].verdict);
         assert_string_equal(heard.attributes.display_name, scripts[i].name);
+        assert_int_equal(heard.attributes.kart, scripts[i].name[0] ? AUTH_FAKE_KART : 0);
         if (heard.answers) {
             assert_int_equal(heard.at_ms - start_ms, scripts[i].after_ms);
         }

@@ -227,10 +227,15 @@ static void metadata_becomes_attributes(void **state)
     struct answer answer = decode("{\"valid\":true}");
     assert_string_equal(answer.attributes.display_name, "");
     assert_false(answer.attributes.spectator);
+    assert_int_equal(answer.attributes.kart, 0);
     answer = decode("{\"valid\":true,\"metadata\":null}");
     assert_int_equal(answer.verdict, AUTH_YES);
-    answer = decode("{\"valid\":true,\"metadata\":{\"display_name\":null,\"spectator\":false}}");
+    answer = decode("{\"valid\":true,\"metadata\":{\"display_name\":null,\"spectator\":false,"
+                    "\"kart\":null}}");
     assert_int_equal(answer.verdict, AUTH_YES);
+    assert_int_equal(answer.attributes.kart, 0);
+    answer = decode("{\"valid\":true,\"metadata\":{\"kart\":255}}");
+    assert_int_equal(answer.attributes.kart, 255);
     answer = decode("{\"valid\":true,\"metadata\":{\"display_name\":\"Zo\\u00eb \\\"Z\\\"\","
                     "\"spectator\":true,\"clan\":{\"id\":[7]}}}");
     assert_int_equal(answer.verdict, AUTH_YES);
@@ -255,6 +260,11 @@ static void metadata_that_is_wrong_keeps_the_player_out(void **state)
         {"{\"display_name\":\"a\\u0085\"}", "metadata.display_name is no plain text"},
         {"{\"spectator\":1}", "metadata.spectator is neither true nor false"},
         {"{\"spectator\":null}", "metadata.spectator is neither true nor false"},
+        {"{\"kart\":256}", "metadata.kart is no integer from 0 to 255"},
+        {"{\"kart\":-1}", "metadata.kart is no integer from 0 to 255"},
+        {"{\"kart\":1.0}", "metadata.kart is no integer from 0 to 255"},
+        {"{\"kart\":\"7\"}", "metadata.kart is no integer from 0 to 255"},
+        {"{\"kart\":true}", "metadata.kart is no integer from 0 to 255"},
         {"{\"a\":{\"b\":{\"c\":{}}}}", "no JSON object, or too deep"},
     };
     for (size_t i = 0; i < BASE_COUNT(cases); i++) {
@@ -265,6 +275,7 @@ static void metadata_that_is_wrong_keeps_the_player_out(void **state)
         assert_string_equal(answer.why, cases[i].why);
         assert_string_equal(answer.attributes.display_name, "");
         assert_false(answer.attributes.spectator);
+        assert_int_equal(answer.attributes.kart, 0);
     }
     assert_int_equal(decode("{\"valid\":true,\"metadata\":{\"a\":{\"b\":{}}}}").verdict, AUTH_YES);
 }

@@ -85,8 +85,8 @@ static void make_all(struct net_msg msgs[MESSAGE_COUNT])
     struct net_msg *roster = &msgs[i++];
     roster->type = NET_MSG_ROSTER;
     roster->roster.count = 2;
-    roster->roster.entries[0] = (struct net_msg_roster_entry){0, true, text("Žofia")};
-    roster->roster.entries[1] = (struct net_msg_roster_entry){63, false, text("")};
+    roster->roster.entries[0] = (struct net_msg_roster_entry){0, true, text("Žofia"), true, 255};
+    roster->roster.entries[1] = (struct net_msg_roster_entry){63, false, text(""), false, 0};
     struct net_msg *phase = &msgs[i++];
     *phase = (struct net_msg){.type = NET_MSG_PHASE,
                               .phase = {.phase = NET_PHASE_RACING,
@@ -282,14 +282,16 @@ static void broken_messages_get_their_exact_verdict(void **state)
         UP("\x92\x03\xca\x00\x00\x00\x00", NET_MSG_MALFORMED), // a float
         UP("\x91\x04", NET_MSG_OK),
         UP("\x92\x04\x00", NET_MSG_BAD_FIELDS),
-        // roster: [[slot, connected, name], ...]
-        DOWN("\x92\x41\x91\x93\x3f\xc3\xa0", NET_MSG_OK),
+        // roster: [[slot, connected, name, spectator, kart], ...]
+        DOWN("\x92\x41\x91\x95\x3f\xc3\xa0\xc2\xcc\xff", NET_MSG_OK),
         DOWN("\x92\x41\x90", NET_MSG_OK),
-        DOWN("\x92\x41\x91\x93\x40\xc3\xa0", NET_MSG_BAD_FIELDS), // slot 64
-        DOWN("\x92\x41\x91\x93\x00\x01\xa0", NET_MSG_BAD_FIELDS), // 1 for true
-        DOWN("\x92\x41\x91\x92\x00\xc3", NET_MSG_BAD_FIELDS),
-        DOWN("\x92\x41\x91\x94\x00\xc3\xa0\xa0", NET_MSG_BAD_FIELDS),
-        DOWN("\x92\x41\x92\x93\x00\xc3\xa0\x00", NET_MSG_BAD_FIELDS),
+        DOWN("\x92\x41\x91\x95\x40\xc3\xa0\xc2\x00", NET_MSG_BAD_FIELDS),         // slot 64
+        DOWN("\x92\x41\x91\x95\x00\x01\xa0\xc2\x00", NET_MSG_BAD_FIELDS),         // 1 for true
+        DOWN("\x92\x41\x91\x95\x00\xc3\xa0\x00\x00", NET_MSG_BAD_FIELDS),         // 0 for false
+        DOWN("\x92\x41\x91\x95\x00\xc3\xa0\xc2\xcd\x01\x00", NET_MSG_BAD_FIELDS), // kart 256
+        DOWN("\x92\x41\x91\x94\x00\xc3\xa0\xc2", NET_MSG_BAD_FIELDS),
+        DOWN("\x92\x41\x91\x96\x00\xc3\xa0\xc2\x00\x00", NET_MSG_BAD_FIELDS),
+        DOWN("\x92\x41\x92\x95\x00\xc3\xa0\xc2\x00\x00", NET_MSG_BAD_FIELDS),
         DOWN("\x92\x41\x00", NET_MSG_BAD_FIELDS),
         // timing: signed margin
         DOWN("\x94\x44\x01\xff\x00", NET_MSG_OK),
@@ -375,7 +377,8 @@ static void the_largest_messages_fit_their_limits(void **state)
     msg.type = NET_MSG_ROSTER;
     msg.roster.count = LIMIT_PLAYERS_PER_SESSION;
     for (uint32_t i = 0; i < LIMIT_PLAYERS_PER_SESSION; i++) {
-        msg.roster.entries[i] = (struct net_msg_roster_entry){i, true, bytes_of(name, 64)};
+        msg.roster.entries[i] =
+            (struct net_msg_roster_entry){i, true, bytes_of(name, 64), true, 255};
     }
     encode(&buf, &msg);
     bytes_buf_finish(&buf);

@@ -106,21 +106,46 @@ static void a_seat_is_greeted_with_welcome_phase_and_roster_in_that_order(void *
     assert_int_equal(fixture->a->count[NET_MSG_WELCOME], 1);
 }
 
-static void whoever_the_backend_gives_no_name_is_called_by_his_seat(void **state)
+static void everybody_sees_what_the_backend_says_of_a_player(void **state)
 {
     struct fixture *fixture = *state;
+    const struct auth_attributes fast = {.display_name = "Zo\xc3\xab \"the\" Fast", .kart = 255};
     struct session_rig_peer *peer = session_rig_dial(&fixture->rig);
-    game_session_seat(fixture->session, peer->conn, "C", "Zo\xc3\xab \"the\" Fast");
+    game_session_seat(fixture->session, peer->conn, "C", &fast);
     session_rig_run_ms(&fixture->rig, 1);
     assert_string_equal(peer->roster_names[0], "Player 1");
     assert_string_equal(peer->roster_names[1], "Player 2");
     assert_string_equal(peer->roster_names[2], "Zo\xc3\xab \"the\" Fast");
+    assert_int_equal(peer->roster.entries[1].kart, 0);
+    assert_int_equal(peer->roster.entries[2].kart, 255);
+    assert_false(peer->roster.entries[2].spectator);
+}
+
+// The backend is asked at every connect, and what it says then counts.
+static void what_the_backend_says_at_a_return_counts(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct auth_attributes other = {.display_name = "Other", .kart = 9, .spectator = true};
+    go_to(fixture, NET_PHASE_RACING);
+    game_session_drop(fixture->session, 0, fixture->a->conn);
+    struct session_rig_peer *back = session_rig_dial(&fixture->rig);
+    game_session_resume(fixture->session, 0, back->conn, &other);
+    session_rig_run_ms(&fixture->rig, 1);
+    assert_string_equal(fixture->b->roster_names[0], "Other");
+    assert_int_equal(fixture->b->roster.entries[0].kart, 9);
+    assert_true(fixture->b->roster.entries[0].spectator);
+    assert_int_equal(fixture->session->seats[0].entity, 0); // he drives this race to its end
+    session_rig_sit(&fixture->rig, fixture->session, "C");
+    go_to(fixture, NET_PHASE_FINISHED);
+    go_to(fixture, NET_PHASE_RACING);
+    assert_int_equal(fixture->session->seats[0].entity, GAME_NO_ENTITY);
+    assert_int_equal(fixture->session->setup.entities, 2);
 }
 
 static void a_spectator_has_no_kart_and_no_race_waits_for_him_or_starts_for_him(void **state)
 {
     struct fixture *fixture = *state;
-    game_session_make_spectator(fixture->session, 1);
+    fixture->session->seats[1].spectator = true;
     session_rig_step(&fixture->rig, 3 * RATE); // one racer is too few
     assert_int_equal(fixture->session->phase, NET_PHASE_LOBBY);
     assert_int_equal(fixture->session->phase_ends_tick, 0);
@@ -253,7 +278,7 @@ static void coming_back_starts_without_baselines_and_old_inputs(void **state)
     uint32_t entity = seat->entity;
     game_session_drop(fixture->session, 0, fixture->a->conn);
     struct session_rig_peer *back = session_rig_dial(&fixture->rig);
-    game_session_resume(fixture->session, 0, back->conn);
+    game_session_resume(fixture->session, 0, back->conn, &(struct auth_attributes){0});
     session_rig_run_ms(&fixture->rig, 1);
     assert_true(back->welcome.resumed);
     assert_int_equal(back->phase.phase, NET_PHASE_RACING);
@@ -278,7 +303,8 @@ static void taking_over_forgets_inputs_that_were_sent_ahead(void **state)
     const struct net_msg_input input = {.first_tick = fixture->rig.tick + 1,
                                         .inputs = bytes_of(adds, sizeof(adds))};
     game_session_input(fixture->session, 0, &input);
-    game_session_resume(fixture->session, 0, session_rig_dial(&fixture->rig)->conn);
+    game_session_resume(fixture->session, 0, session_rig_dial(&fixture->rig)->conn,
+                        &(struct auth_attributes){0});
     session_rig_step(&fixture->rig, 60);
     int32_t values[2 * DUEL_VALUES];
     duel_sim.view(fixture->session->state, values);
@@ -545,7 +571,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_seat_is_greeted_with_welcome_phase_and_roster_in_that_order),
-        TEST(whoever_the_backend_gives_no_name_is_called_by_his_seat),
+        TEST(everybody_sees_what_the_backend_says_of_a_player),
+        TEST(what_the_backend_says_at_a_return_counts),
         TEST(room_counts_seats_and_promises),
         TEST(a_spectator_has_no_kart_and_no_race_waits_for_him_or_starts_for_him),
         TEST(players_are_found_by_their_whole_id),

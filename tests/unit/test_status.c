@@ -140,10 +140,26 @@ static void status_is_one_json_object_with_everything(void **state)
     for (size_t i = 0; i < BASE_COUNT(states); i++) {
         const json_t *player = json_array_get(players, i);
         assert_string_equal(text_at(player, "state"), states[i]);
+        assert_int_equal(json_integer_value(json_object_get(player, "kart")), AUTH_FAKE_KART);
         assert_int_equal(json_is_null(json_object_get(player, "transport")), i == 1);
     }
     json_decref(status);
     bytes_buf_finish(&out);
+}
+
+static void who_watches_does_not_wait(void **state)
+{
+    struct session_rig *rig = *state;
+    struct game_status_source source = source_of(rig);
+    struct game_session *session = game_sessions_find_named(rig->sessions, "room");
+    assert_non_null(session);
+    session->seats[2].spectator = true;
+    game_status_refresh(&source);
+    assert_int_equal(gauge(rig, "paddock_players", "state", "watching"), 1);
+    assert_int_equal(gauge(rig, "paddock_players", "state", "waiting"), 0);
+    session->seats[0].spectator = true; // from the next race on
+    game_status_refresh(&source);
+    assert_int_equal(gauge(rig, "paddock_players", "state", "racing"), 1);
 }
 
 static void what_does_not_fit_is_refused(void **state)
@@ -162,6 +178,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(gauges_tell_what_is_and_do_not_add_up_over_time),
         TEST(status_is_one_json_object_with_everything),
+        TEST(who_watches_does_not_wait),
         TEST(what_does_not_fit_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -64,9 +64,12 @@ static const struct vector {
                "\"input_bytes\": 3, \"entity_values\": 12, \"resumed\": true"},
     {.name = "roster",
      .msg = {.type = NET_MSG_ROSTER,
-             .roster = {2, {{0, true, TEXT("\xc5\xbdofia")}, {5, false, TEXT("Player 6")}}}},
-     .fields = "\"players\": [{\"slot\": 0, \"connected\": true, \"name\": \"\\u017dofia\"}, "
-               "{\"slot\": 5, \"connected\": false, \"name\": \"Player 6\"}]"},
+             .roster = {2,
+                        {{0, true, TEXT("\xc5\xbdofia"), true, 0},
+                         {5, false, TEXT("Player 6"), false, 200}}}},
+     .fields = "\"players\": [{\"slot\": 0, \"connected\": true, \"name\": \"\\u017dofia\", "
+               "\"spectator\": true, \"kart\": 0}, {\"slot\": 5, \"connected\": false, "
+               "\"name\": \"Player 6\", \"spectator\": false, \"kart\": 200}]"},
     {.name = "phase in the lobby",
      .msg = {.type = NET_MSG_PHASE,
              .phase =
