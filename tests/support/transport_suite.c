@@ -12,9 +12,8 @@
 
 #include <cmocka.h>
 
-#define PATIENCE_NS    (5 * CLOCK_NS_PER_S)
+#define PATIENCE_NS    (20 * CLOCK_NS_PER_S)
 #define STEP_NS        (2 * CLOCK_NS_PER_MS)
-#define VANISH_MS      2000
 #define ORDER_MESSAGES 200
 #define BACKLOG        4000
 #define BACKLOG_BYTES  4000
@@ -489,7 +488,7 @@ static void a_refused_address_never_gets_through(void **state)
     struct fixture *fixture = *state;
     fixture->refuse_address = true;
     dial(fixture, &fixture->client);
-    RUN_UNTIL_WITHIN(fixture, fixture->client.closed, 4 * PATIENCE_NS);
+    RUN_UNTIL(fixture, fixture->client.closed);
     assert_true(!fixture->client.opened || fixture->suite->opens_early);
     assert_int_equal(fixture->accepted, 0);
     assert_true(fixture->asked >= 1);
@@ -505,7 +504,7 @@ static void a_vanished_peer_is_noticed(void **state)
     } else {
         net_hub_finish(fixture->client_hub);
     }
-    uint64_t patience_ns = (suite->vanish_ms ? suite->vanish_ms : VANISH_MS) * CLOCK_NS_PER_MS;
+    uint64_t patience_ns = suite->vanish_ms * CLOCK_NS_PER_MS + PATIENCE_NS;
     send_message(&fixture->server, 100, 1, NET_RELIABLE);
     RUN_UNTIL_WITHIN(fixture, fixture->server.closed, patience_ns);
     assert_int_equal(fixture->server.close_code, NET_CLOSE_LOST);
@@ -522,7 +521,7 @@ static void after_stop_accepting_old_links_live_and_new_ones_fail(void **state)
     net_hub_stop_accepting(fixture->server_hub);
     struct error error = {""};
     if (net_hub_dial(fixture->client_hub, url, &handler, &late, &error)) {
-        RUN_UNTIL_WITHIN(fixture, late.closed, 4 * PATIENCE_NS);
+        RUN_UNTIL(fixture, late.closed);
     }
     assert_false(late.opened);
     assert_int_equal(fixture->accepted, 1);

@@ -20,7 +20,7 @@ struct transport_suite {
     void (*finish)(struct net_hub *server, struct net_hub *client);
     // Makes the client's side of a link disappear without a word. NULL: its hub is finished.
     void (*vanish)(struct net_link *client);
-    unsigned vanish_ms; // how long the server may take to notice; 0: 2000
+    unsigned vanish_ms; // until the server may notice, beside the patience of all tests
 };
 
 // Runs the group; the number of failed tests, for main().

@@ -557,8 +557,7 @@ static void test_probe_gives_up_on_a_server_that_does_not_answer(void **state)
     // The kernel completes the connection; the loop does not turn.
     assert_false(game_admin_probe(game_admin_address(fixture->admin), &error));
     assert_contains(error.text, "timed out");
-    uint64_t took_ns = clock_now_ns(&clock) - began_ns;
-    assert_true(took_ns > 1900 * CLOCK_NS_PER_MS && took_ns < 4 * CLOCK_NS_PER_S);
+    assert_true(clock_now_ns(&clock) - began_ns > 1900 * CLOCK_NS_PER_MS);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -294,14 +294,13 @@ static void tls_on_a_plain_port_is_ended_at_once(void **state)
 {
     (void)state;
     static const char *const urls[] = {"ws://127.0.0.1:0", "tcp://127.0.0.1:0"};
+    set("upgrade-ms", "60000"); // longer than the patience here
     for (unsigned i = 0; i < BASE_COUNT(urls); i++) {
         listen_on(urls[i]);
         int fd = raw_connect();
-        uint64_t before_ns = loop_refresh_now(loop);
         raw_send(fd, "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11);
         assert_true(raw_read_to_end(fd));
         assert_string_equal(answer, "");
-        assert_true(loop_refresh_now(loop) - before_ns < CLOCK_NS_PER_S);
         close(fd);
     }
 }
@@ -371,13 +370,13 @@ static void text_that_nobody_takes_is_closed_with_1003(void **state)
 static void a_half_closed_client_is_noticed_at_once(void **state)
 {
     (void)state;
+    set("ping-ms", "300000"); // which would notice it, too
     listen_on("ws://127.0.0.1:0");
     int fd = raw_connect();
     raw_send(fd, UPGRADE_REQUEST, sizeof(UPGRADE_REQUEST) - 1);
     RUN_UNTIL(accepted == 1);
     shutdown(fd, SHUT_WR);
-    run_for_ms(100);
-    assert_int_equal(closed, 1);
+    RUN_UNTIL(closed == 1);
     assert_int_equal(closed_code, NET_CLOSE_LOST);
     close(fd);
 }
