@@ -225,7 +225,7 @@ static void finish(struct slot *slot, enum ending ending, const struct auth_attr
     remove_slot(verify, slot);
     if (ending == ENDING_ERROR || ending == ENDING_DEADLINE) {
         log_peer(LOG_WARN, "verification_unanswered", LOG_S("backend", verify->backend->impl->name),
-                 LOG_S("why", ending_names[ending]));
+                 LOG_S("remote", slot->remote), LOG_S("why", ending_names[ending]));
     }
     verify->outcome(verify->user, owner,
                     ending == ENDING_ADMITTED ? AUTH_ADMITTED

@@ -72,7 +72,10 @@ static bool token_may_travel(struct game_admission *admission, const struct net_
     if (info->confidential || admission->env.config->allow_plaintext) {
         return true;
     }
-    log_peer(LOG_WARN, "plaintext_token_refused", LOG_S("transport", info->transport),
+    char remote[NET_ADDR_TEXT_BYTES];
+    net_addr_format(&info->remote, remote);
+    log_peer(LOG_WARN, "plaintext_token_refused", LOG_U("conn", info->number),
+             LOG_S("remote", remote), LOG_S("transport", info->transport),
              LOG_S("mend", "use dtls://, tls:// or wss:// for players, or --allow-plaintext"));
     return false;
 }
@@ -168,7 +171,7 @@ static void start_verification(struct game_admission *admission, struct member *
     };
     struct auth_mapped_header headers[LIMIT_MAPPED_HEADERS];
     introduce(&request, info->caller, headers);
-    log_peer(LOG_DEBUG, "player_joined", LOG_U("conn", member->conn.index),
+    log_peer(LOG_DEBUG, "player_joined", LOG_U("conn", info->number),
              LOG_S("player", member->player_id), LOG_S("token", fingerprint),
              LOG_S("transport", info->transport), LOG_S("remote", remote), LOG_S("client", client));
     set_state(admission, member, GAME_ADMISSION_VERIFYING);
@@ -216,8 +219,8 @@ static void on_hello(struct game_admission *admission, struct member *member, un
         *admission->token_errors[bad] += 1;
         char remote[NET_ADDR_TEXT_BYTES];
         net_addr_format(&info.remote, remote);
-        log_peer(LOG_INFO, "token_refused", LOG_U("conn", member->conn.index),
-                 LOG_S("remote", remote), LOG_S("reason", auth_token_error_name(bad)));
+        log_peer(LOG_INFO, "token_refused", LOG_U("conn", info.number), LOG_S("remote", remote),
+                 LOG_S("reason", auth_token_error_name(bad)));
         kick(admission, member, NET_CLOSE_TOKEN_MALFORMED);
         return;
     }
@@ -308,7 +311,7 @@ static void on_verified(struct game_admission *admission, struct member *member,
         char remote[NET_ADDR_TEXT_BYTES];
         (void)net_conn_info(admission->env.conns, member->conn, &info);
         net_addr_format(&info.remote, remote);
-        log_event(LOG_INFO, "player_admitted", LOG_U("conn", member->conn.index),
+        log_event(LOG_INFO, "player_admitted", LOG_U("conn", info.number),
                   LOG_S("player", member->player_id), LOG_S("remote", remote),
                   LOG_S("transport", info.transport), LOG_U("slot", member->slot));
     }
@@ -507,7 +510,7 @@ void game_admission_closed(struct game_admission *admission, struct net_conn_id 
     char remote[NET_ADDR_TEXT_BYTES];
     (void)net_conn_info(admission->env.conns, conn, &info);
     net_addr_format(&info.remote, remote);
-    log_peer(LOG_INFO, "player_left", LOG_U("conn", conn.index), LOG_S("remote", remote),
+    log_peer(LOG_INFO, "player_left", LOG_U("conn", info.number), LOG_S("remote", remote),
              LOG_S("player", member->player_id), LOG_U("code", code),
              LOG_S("reason", net_close_name(code)));
     dispatch(admission, member, EVENT_CLOSED, (union event_data){.code = code});

@@ -119,8 +119,8 @@ static void end(struct conn *conn, uint16_t code, bool by_us)
     count_close(conns, code);
     char remote[NET_ADDR_TEXT_BYTES];
     net_addr_format(&conn->info.remote, remote);
-    log_peer(LOG_DEBUG, "connection_closed", LOG_U("conn", conn->index), LOG_S("remote", remote),
-             LOG_S("transport", conn->info.transport), LOG_U("code", code),
+    log_peer(LOG_DEBUG, "connection_closed", LOG_U("conn", conn->info.number),
+             LOG_S("remote", remote), LOG_S("transport", conn->info.transport), LOG_U("code", code),
              LOG_S("reason", net_close_name(code)), LOG_T("by_us", by_us));
     if (by_us) {
         net_link_close(link, code, NULL);
@@ -170,8 +170,9 @@ static void on_bad_message(struct conn *conn, enum net_msg_verdict verdict)
     ++*conn->conns->dropped[verdict];
     char remote[NET_ADDR_TEXT_BYTES];
     net_addr_format(&conn->info.remote, remote);
-    log_peer(LOG_DEBUG, "message_dropped", LOG_U("conn", conn->index), LOG_S("remote", remote),
-             LOG_S("transport", conn->info.transport), LOG_S("why", net_msg_verdict_name(verdict)));
+    log_peer(LOG_DEBUG, "message_dropped", LOG_U("conn", conn->info.number),
+             LOG_S("remote", remote), LOG_S("transport", conn->info.transport),
+             LOG_S("why", net_msg_verdict_name(verdict)));
     if (verdict == NET_MSG_MALFORMED || verdict == NET_MSG_WRONG_DIRECTION) {
         end(conn, NET_CLOSE_BAD_DATA, true);
     } else if (verdict == NET_MSG_TOO_BIG) {
@@ -276,6 +277,17 @@ static uint16_t refusal(void *user)
     return refused;
 }
 
+static void log_opened(const struct conn *conn)
+{
+    char remote[NET_ADDR_TEXT_BYTES];
+    char local[NET_ADDR_TEXT_BYTES];
+    net_addr_format(&conn->info.remote, remote);
+    net_addr_format(&conn->info.local, local);
+    log_peer(LOG_DEBUG, "connection_opened", LOG_U("conn", conn->info.number),
+             LOG_S("remote", remote), LOG_S("transport", conn->info.transport),
+             LOG_S("local", local));
+}
+
 static uint16_t accept_link(void *user, struct net_link *link)
 {
     struct net_conns *conns = user;
@@ -293,6 +305,7 @@ static uint16_t accept_link(void *user, struct net_link *link)
     conn->messages = conn->bytes = (struct net_bucket){0};
     conn->info = (struct net_conn_info){
         .transport = link->transport,
+        .number = link->number,
         .remote = link->remote,
         .local = link->local,
         .caller = link->caller,
@@ -300,6 +313,7 @@ static uint16_t accept_link(void *user, struct net_link *link)
         .state = NET_STATE_HELLO,
         .opened_ns = now_ns(conns),
     };
+    log_opened(conn);
     uint64_t hello_ns = (uint64_t)conns->hub->config->hello_ms * CLOCK_NS_PER_MS;
     conn->deadline_code = NET_CLOSE_AUTH_TIMEOUT;
     loop_timer_set(conns->hub->loop, &conn->deadline, now_ns(conns) + hello_ns);

@@ -41,6 +41,7 @@ struct net_conn_events {
 
 struct net_conn_info {
     const char *transport;
+    uint64_t number; // in log lines
     struct net_addr remote;
     struct net_addr local;
     const struct net_caller *caller; // as link.h has it; NULL in closed()

@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "config/base/log.h"
+
 void net_layer_init(struct net_layer *layer, const struct net_layer_impl *impl,
                     struct net_layer_env *env)
 {
@@ -113,6 +115,12 @@ bool net_layer_relocate(struct net_layer *layer, const struct net_addr *remote)
     if (env->admit_address && !env->admit_address(env, remote)) {
         return false;
     }
+    char proxy[NET_ADDR_TEXT_BYTES];
+    char client[NET_ADDR_TEXT_BYTES];
+    net_addr_format(&env->remote, proxy);
+    net_addr_format(remote, client);
+    log_peer(LOG_DEBUG, "connection_behind_proxy", LOG_U("conn", env->number),
+             LOG_S("remote", client), LOG_S("proxy", proxy), LOG_S("listener", env->url_text));
     env->remote = *remote;
     return true;
 }

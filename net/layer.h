@@ -40,6 +40,7 @@ struct net_layer_env {
     bool (*admit_address)(struct net_layer_env *env, const struct net_addr *remote);
     // 0, or the close code of a server that takes nobody now; NULL: it takes everybody.
     uint16_t (*refusal)(const struct net_layer_env *env);
+    uint64_t number; // of the link, for log lines
     bool is_server;
     uint64_t now_ns; // set by the owner of the stack before each call into it
     char reason[LIMIT_CLOSE_REASON_BYTES + 1];

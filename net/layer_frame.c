@@ -77,7 +77,7 @@ static uint16_t refuse_length(struct layer_frame *frame, const uint8_t *header)
         char remote[NET_ADDR_TEXT_BYTES];
         net_addr_format(&layer->env->remote, remote);
         log_peer(LOG_WARN, "tls_on_plain_listener", LOG_S("listener", layer->env->url_text),
-                 LOG_S("remote", remote),
+                 LOG_U("conn", layer->env->number), LOG_S("remote", remote),
                  LOG_S("text", "TLS handshake on a plain listener: connect with tcp://, or listen "
                                "with tls://"));
         return net_layer_fail(layer, NET_CLOSE_LOST, "TLS handshake on a plain listener");

@@ -30,7 +30,7 @@ static uint16_t refuse(struct net_layer *layer, const char *why)
     layer->due_ns = CLOCK_NEVER;
     net_addr_format(&layer->env->remote, remote);
     log_peer(LOG_WARN, "proxy_header_refused", LOG_S("listener", layer->env->url_text),
-             LOG_S("remote", remote), LOG_S("why", why));
+             LOG_U("conn", layer->env->number), LOG_S("remote", remote), LOG_S("why", why));
     return net_layer_fail(layer, NET_CLOSE_LOST, "%s", why);
 }
 

@@ -72,7 +72,8 @@ static void log_failure(const struct layer_tls *tls, const char *error, const ch
     char remote[NET_ADDR_TEXT_BYTES];
     net_addr_format(&tls->base.env->remote, remote);
     log_peer(LOG_INFO, "tls_handshake_failed", LOG_S("listener", tls->base.env->url_text),
-             LOG_S("remote", remote), LOG_S("error", error), LOG_S("alert", alert));
+             LOG_U("conn", tls->base.env->number), LOG_S("remote", remote), LOG_S("error", error),
+             LOG_S("alert", alert));
 }
 
 static uint16_t fail_verification(struct layer_tls *tls)
@@ -150,7 +151,7 @@ static uint16_t answer_plain_http(struct layer_tls *tls)
     struct bytes_buf out;
     net_addr_format(&layer->env->remote, remote);
     log_peer(LOG_WARN, "plain_http_on_tls_listener", LOG_S("listener", layer->env->url_text),
-             LOG_S("remote", remote),
+             LOG_U("conn", layer->env->number), LOG_S("remote", remote),
              LOG_S("text", "plain HTTP request sent to a TLS listener: use wss://"));
     tls->failed = true;
     layer->due_ns = CLOCK_NEVER;

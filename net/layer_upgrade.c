@@ -85,11 +85,20 @@ static bool write_answer(struct layer_upgrade *upgrade, enum net_http_answer ans
     return written;
 }
 
+static void log_answer(const struct net_layer_env *env, enum net_http_answer answer)
+{
+    char remote[NET_ADDR_TEXT_BYTES];
+    net_addr_format(&env->remote, remote);
+    log_peer(LOG_DEBUG, "http_answered", LOG_U("conn", env->number), LOG_S("remote", remote),
+             LOG_S("listener", env->url_text), LOG_U("status", net_http_answer_status(answer)));
+}
+
 static uint16_t refuse(struct layer_upgrade *upgrade, enum net_http_answer answer)
 {
     struct net_layer *layer = &upgrade->base;
     upgrade->refused = true;
     layer->due_ns = CLOCK_NEVER;
+    log_answer(layer->env, answer);
     if (!write_answer(upgrade, answer)) {
         return net_layer_fail(layer, NET_CLOSE_LOST, "out of memory");
     }
@@ -108,11 +117,13 @@ static void log_unknown_subprotocol(const struct layer_upgrade *upgrade, struct 
     snprintf(name, sizeof(name), "%.*s", is_token ? (int)unknown.size : 0,
              (const char *)unknown.data);
     snprintf(text, sizeof(text), "Subprotocol %s is unknown", is_token ? name : "(not a token)");
-    log_peer(LOG_WARN, "subprotocol_unknown", LOG_S("text", text), LOG_S("remote", remote),
+    log_peer(LOG_WARN, "subprotocol_unknown", LOG_S("text", text),
+             LOG_U("conn", upgrade->base.env->number), LOG_S("remote", remote),
              LOG_S("supported", NET_WS_SUBPROTOCOL));
     snprintf(text, sizeof(text), "Failed to parse init request for WebSocket peer: %zu bytes",
              upgrade->head->size);
-    log_peer(LOG_WARN, "websocket_init_failed", LOG_S("text", text), LOG_S("remote", remote));
+    log_peer(LOG_WARN, "websocket_init_failed", LOG_S("text", text),
+             LOG_U("conn", upgrade->base.env->number), LOG_S("remote", remote));
 }
 
 static void log_refused_origin(const struct layer_upgrade *upgrade)
@@ -122,15 +133,40 @@ static void log_refused_origin(const struct layer_upgrade *upgrade)
     net_addr_format(&upgrade->base.env->remote, remote);
     net_http_head_find(upgrade->head, "origin", &origin);
     origin.size = origin.size < ORIGIN_LOG_BYTES ? origin.size : ORIGIN_LOG_BYTES;
-    log_peer(LOG_WARN, "origin_refused", LOG_S("remote", remote), LOG_B("origin", origin));
+    log_peer(LOG_WARN, "origin_refused", LOG_U("conn", upgrade->base.env->number),
+             LOG_S("remote", remote), LOG_B("origin", origin));
 }
 
 static void log_ignored_ip_header(const struct layer_upgrade *upgrade, const char *why)
 {
     char remote[NET_ADDR_TEXT_BYTES];
     net_addr_format(&upgrade->base.env->remote, remote);
-    log_peer(LOG_WARN, "ip_header_ignored", LOG_S("remote", remote),
-             LOG_S("header", upgrade->base.env->config->ip_header), LOG_S("why", why));
+    log_peer(LOG_WARN, "ip_header_ignored", LOG_U("conn", upgrade->base.env->number),
+             LOG_S("remote", remote), LOG_S("header", upgrade->base.env->config->ip_header),
+             LOG_S("why", why));
+}
+
+// Whoever has a proxy in front and has not told us so sees one address for all players, which no
+// limit applies to.
+static void warn_of_silence(const struct layer_upgrade *upgrade)
+{
+    static const char *const signs[] = {"x-forwarded-for", "x-real-ip", "x-client-ip", "forwarded",
+                                        "via"};
+    const struct net_layer_env *env = upgrade->base.env;
+    bool is_proxied = env->config->ip_header[0] != '\0';
+    char remote[NET_ADDR_TEXT_BYTES];
+    for (size_t i = 0; i < BASE_COUNT(signs) && !is_proxied; i++) {
+        struct bytes_span value;
+        is_proxied = net_http_head_find(upgrade->head, signs[i], &value) > 0;
+    }
+    if (!is_proxied || !net_proxy_is_trusted(env->config, &env->remote)) {
+        return;
+    }
+    net_addr_format(&env->remote, remote);
+    log_peer(LOG_WARN, "client_address_unknown", LOG_U("conn", env->number),
+             LOG_S("remote", remote),
+             LOG_S("text", "a trusted proxy does not say whose request this is, so limits per "
+                           "address are off: set --ip-header to a header that the proxy sets"));
 }
 
 // Finds out who is calling before anything is judged, so that limits and log lines are about them.
@@ -150,6 +186,7 @@ static enum net_http_answer identify(struct layer_upgrade *upgrade)
         log_ignored_ip_header(upgrade, "not an address");
         break;
     case NET_PROXY_SILENT:
+        warn_of_silence(upgrade);
         break;
     }
     return NET_HTTP_SWITCH;
@@ -163,7 +200,8 @@ static bool has_cookie(const struct layer_upgrade *upgrade, struct net_auth_tick
         return true;
     }
     net_addr_format(&upgrade->base.env->remote, remote);
-    log_peer(LOG_INFO, "cookie_refused", LOG_S("remote", remote));
+    log_peer(LOG_INFO, "cookie_refused", LOG_U("conn", upgrade->base.env->number),
+             LOG_S("remote", remote));
     return false;
 }
 
@@ -174,7 +212,8 @@ static void take_token(struct layer_upgrade *upgrade)
     char remote[NET_ADDR_TEXT_BYTES];
     if (!net_caller_take_token(env->caller, env->config, upgrade->head)) {
         net_addr_format(&env->remote, remote);
-        log_peer(LOG_INFO, "token_cookie_malformed", LOG_S("remote", remote));
+        log_peer(LOG_INFO, "token_cookie_malformed", LOG_U("conn", env->number),
+                 LOG_S("remote", remote));
     }
 }
 
@@ -246,7 +285,7 @@ static uint16_t refuse_tls(struct layer_upgrade *upgrade)
     char remote[NET_ADDR_TEXT_BYTES];
     net_addr_format(&layer->env->remote, remote);
     log_peer(LOG_WARN, "tls_on_plain_listener", LOG_S("listener", layer->env->url_text),
-             LOG_S("remote", remote),
+             LOG_U("conn", layer->env->number), LOG_S("remote", remote),
              LOG_S("text", "TLS handshake on a plain listener: connect with ws://, or listen with "
                            "wss://"));
     return net_layer_fail(layer, NET_CLOSE_LOST, "TLS handshake on a plain listener");

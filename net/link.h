@@ -54,6 +54,7 @@ struct net_link {
     const struct net_link_handler *handler; // NULL until attached
     void *user;
     const char *transport; // "udp", "tcp", ... a static string
+    uint64_t number;       // in log lines, where it stands for this link from its first to its last
     struct net_addr remote;
     struct net_addr local;
     struct net_caller *caller; // what a WebSocket's request said of it; NULL elsewhere

@@ -595,6 +595,7 @@ static struct net_stream *create_stream(struct net_stream_endpoint *endpoint,
     stream->env = *env;
     stream->env.config = endpoint->hub->config;
     stream->env.origins = endpoint->hub->origins;
+    stream->env.number = stream->base.number = ++endpoint->hub->last_number;
     stream->env.alpn = endpoint->stack->alpn;
     stream->deadline_ns = CLOCK_NEVER;
     stream->base.impl = endpoint->stack->has_text ? &link_with_text_impl : &link_impl;

@@ -86,6 +86,7 @@ struct net_hub {
     const struct config *config;
     struct counters *counters;
     struct net_endpoint *endpoints;
+    uint64_t last_number;              // of a link
     struct blocks blocks;              // for messages to single players
     const struct net_origins *origins; // NULL: those of the settings
     struct net_tls_server *tls;        // certificate for tls:// and wss://; NULL when there is none

@@ -150,6 +150,7 @@ static void link_take(struct enet_link *link, enum link_state state)
     link->base = (struct net_link){
         .impl = &link_impl,
         .transport = port->endpoint->base.transport->scheme,
+        .number = ++port->endpoint->hub->last_number,
     };
     net_enet_host_remote(port->host, link->peer, &link->base.remote);
     link->base.confidential = net_addr_is_loopback(&link->base.remote);

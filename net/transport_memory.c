@@ -419,6 +419,7 @@ static void side_init(struct memory_side *side, struct memory_pair *pair, struct
     netsim_init(&side->out, switchboard->hub->loop, &network, on_arrival, side);
     side->base.impl = &link_impl;
     side->base.transport = "memory";
+    side->base.number = ++switchboard->hub->last_number;
     side->base.confidential = options->confidential;
     side->pair = pair;
     side->peer = peer;

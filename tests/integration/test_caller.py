@@ -234,5 +234,84 @@ class Cookies(Caller):
         self.assertIn("origins:1: \"two.example.com\" is not an origin", done.stderr)
 
 
+class Log(Caller):
+    """F-15: what happened to one player can be found by his address, and by the number of his connection."""
+
+    PAGE = ("Origin", "https://play.example.com")
+    BEGIN, END = ["connection_behind_proxy", "connection_opened"], ["connection_closed", "player_left"]
+
+    def start(self, *flags, **options):
+        return self.serve("--ip-header=X-Real-IP", f"--allow-origins={self.PAGE[1]}", "--require-origin", *flags,
+                          **options)
+
+    def address(self, number):
+        return ("X-Real-IP", f"192.0.2.{number}:{number}")
+
+    def lines(self, server):
+        """The names of the lines about each connection, by its address. Nothing is said here more often than five
+        times, or the log would be right to hold it back."""
+        self.stop_cleanly(server)
+        found = {}
+        for event in server.events:
+            self.assertEqual("conn" in event, "remote" in event, event)
+            if "conn" in event:
+                found.setdefault(event["conn"], []).append(event)
+        names = {}
+        for events in found.values():
+            remotes = {event["remote"] for event in events}
+            self.assertEqual(len(remotes), 1, events)
+            self.assertNotIn(events[0]["remote"], names, events) # one address, one connection
+            names[events[0]["remote"]] = [event["event"] for event in events]
+        return {int(remote.split(":")[1]): events for remote, events in names.items() if remote.startswith("192.0.2.")}
+
+    def test_every_line_of_a_player_has_the_connections_number_and_the_real_address(self):
+        server = self.start(listen=("ws", "wss"))
+
+        def hello(token):
+            async def send(peer):
+                await peer.send(pack([HELLO, 1, token, "", "page"]))
+                try:
+                    await peer.recv()
+                except websockets.exceptions.ConnectionClosed:
+                    pass
+            return send
+        for number, scheme, token in ((1, "ws", server.token("P1").encode()), (2, "wss", server.token("P2").encode()),
+                                      (3, "ws", b"{}"),
+                                      (4, "ws", b'{"unisavePlayerId":"A","fusionPlayerToken":"x"}')):
+            self.request(server, scheme, self.PAGE, self.address(number), then=hello(token))
+            server.wait_event("player_left", remote=f"192.0.2.{number}:{number}")
+        admitted = self.BEGIN + ["player_joined", "player_admitted"] + self.END
+        self.assertEqual(self.lines(server), {1: admitted, 2: admitted, 3: self.BEGIN + ["token_refused"] + self.END,
+                                              4: self.BEGIN + ["player_joined"] + self.END})
+
+    def test_so_has_every_line_about_who_did_not_come_in_and_other_transports(self):
+        server = self.start("--listen=tcp://127.0.0.1:0?proxy=1", listen=("ws", "udp"))
+        self.assertEqual(self.request(server, "ws", ("Origin", "https://evil.org"), self.address(5)), 403)
+        self.assertEqual(self.request(server, "ws", self.address(6)), 403)
+        unknown = ("Sec-WebSocket-Protocol", "GBinaryV18")
+        self.assertEqual(self.request(server, "ws", self.PAGE, unknown, self.address(7)), 400)
+        player = server.connect("tcp")
+        player.send_raw(b"PROXY TCP4 192.0.2.8 192.0.2.9 8 9\r\n")
+        player.hello(server.token("P8"))
+        player.wait_for(WELCOME)
+        player.send_raw(b"\0\0\0\1\xc1")
+        self.assertEqual(player.wait_closed(), 1007)
+        server.bots(schemes=("udp",), count=1, duration=1)
+        server.wait_event("player_left", player="Bot0")
+        self.assertEqual(self.lines(server), {
+            5: self.BEGIN[:1] + ["origin_refused", "http_answered"],
+            6: self.BEGIN[:1] + ["origin_refused", "http_answered"],
+            7: self.BEGIN[:1] + ["subprotocol_unknown", "websocket_init_failed", "http_answered"],
+            8: self.BEGIN + ["player_joined", "player_admitted", "message_dropped"] + self.END})
+
+    def test_a_proxy_that_hides_its_clients_is_told_of(self): # L-03
+        server = self.serve(listen=("ws",))
+        self.assertEqual(self.request(server, "ws"), 101)
+        self.assertEqual(self.request(server, "ws", ("X-Forwarded-For", "192.0.2.1")), 101)
+        self.assertIn("--ip-header", server.wait_event("client_address_unknown")["text"])
+        self.stop_cleanly(server)
+        self.assertEqual(len([event for event in server.events if event["event"] == "client_address_unknown"]), 1)
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=1)
