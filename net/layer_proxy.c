@@ -34,6 +34,19 @@ static uint16_t refuse(struct net_layer *layer, const char *why)
     return net_layer_fail(layer, NET_CLOSE_LOST, "%s", why);
 }
 
+bool net_layer_proxy_is_stray(const struct net_layer *layer, struct bytes_span first)
+{
+    char remote[NET_ADDR_TEXT_BYTES];
+    if (!layer->env->is_server || !net_proxy_header_begins(first)) {
+        return false;
+    }
+    net_addr_format(&layer->env->remote, remote);
+    log_peer(LOG_WARN, "proxy_header_unexpected", LOG_S("listener", layer->env->url_text),
+             LOG_S("remote", remote),
+             LOG_S("text", "a header of the PROXY protocol on a listener without ?proxy=1"));
+    return true;
+}
+
 static uint16_t proxy_up(struct net_layer *layer)
 {
     if (!net_proxy_is_trusted(layer->env->config, &layer->env->remote)) {

@@ -17,6 +17,7 @@
 #include "config/base/log.h"
 #include "config/secret.h"
 #include "net/http_upgrade.h"
+#include "net/layer_proxy.h"
 #include "net/tls_credentials.h"
 
 #define RECORD_BYTES 16384
@@ -215,6 +216,11 @@ static uint16_t tls_feed(struct net_layer *layer, struct bytes_span bytes)
     uint16_t code = 0;
     if (tls->failed || bytes.size == 0) {
         return 0;
+    }
+    if (!tls->heard && net_layer_proxy_is_stray(layer, bytes)) {
+        tls->failed = true;
+        layer->due_ns = CLOCK_NEVER;
+        return net_layer_fail(layer, NET_CLOSE_LOST, "a header of the PROXY protocol");
     }
     if (!tls->heard && layer->env->is_server && bytes.data[0] >= 'A' && bytes.data[0] <= 'Z') {
         return answer_plain_http(tls);

@@ -14,6 +14,7 @@
 #include "net/auth_cookie.h"
 #include "net/caller.h"
 #include "net/http_upgrade.h"
+#include "net/layer_proxy.h"
 #include "net/origins.h"
 #include "net/proxy.h"
 
@@ -341,6 +342,10 @@ static uint16_t upgrade_feed(struct net_layer *layer, struct bytes_span bytes)
     if (layer->env->is_server && upgrade->head->size == 0 && bytes.data[0] == 0x16) {
         upgrade->refused = true;
         return refuse_tls(upgrade);
+    }
+    if (upgrade->head->size == 0 && net_layer_proxy_is_stray(layer, bytes)) {
+        upgrade->refused = true;
+        return net_layer_fail(layer, NET_CLOSE_LOST, "a header of the PROXY protocol");
     }
     enum net_http_verdict verdict = net_http_head_feed(upgrade->head, &bytes);
     if (verdict == NET_HTTP_MORE) {

@@ -144,3 +144,9 @@ enum net_proxy_header_verdict net_proxy_header_parse(struct bytes_span bytes, si
     return begins(bytes, v2_mark, sizeof(v2_mark)) ? parse_v2(bytes, size, source)
                                                    : NET_PROXY_HEADER_MALFORMED;
 }
+
+bool net_proxy_header_begins(struct bytes_span bytes)
+{
+    return (bytes.size >= sizeof(v1_mark) && begins(bytes, v1_mark, sizeof(v1_mark))) ||
+           (bytes.size >= sizeof(v2_mark) && begins(bytes, v2_mark, sizeof(v2_mark)));
+}

@@ -22,5 +22,7 @@ enum net_proxy_header_verdict {
 // verdict does not depend on what follows it.
 enum net_proxy_header_verdict net_proxy_header_parse(struct bytes_span bytes, size_t *size,
                                                      struct net_addr *source) BASE_MUST_USE;
+// Whether `bytes` begin as a header of either version does.
+bool net_proxy_header_begins(struct bytes_span bytes);
 
 #endif

@@ -291,6 +291,19 @@ class ProxyProtocol(TestCase):
                 pass
             server.wait_event("proxy_header_refused")
 
+    def test_the_header_on_a_listener_that_wants_none_is_said_in_the_log(self):
+        for scheme in ("ws", "wss", "tls"):
+            for header in (self.V1, self.V2):
+                server = self.serve(listen=(scheme,))
+                host, port = server.url(scheme).split("//")[1].split(":")
+                with socket.create_connection((host, int(port)), 30) as peer:
+                    peer.sendall(header + b"GET /websocket HTTP/1.1\r\n\r\n")
+                    try:
+                        self.assertEqual(peer.recv(100), b"")
+                    except ConnectionResetError:
+                        pass
+                self.assertIn("?proxy=1", server.wait_event("proxy_header_unexpected")["text"])
+
 
 class Cookies(TestCase):
     TOKEN = "ABCDEF1234565789"
