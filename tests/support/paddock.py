@@ -42,13 +42,13 @@ def is_sanitized():
 # ---- a TCP or TLS player
 
 class Player:
-    def __init__(self, url, timeout=PATIENCE, source=None):
+    def __init__(self, url, timeout=PATIENCE, source=None, server_name=None):
         scheme, _, where = url.partition("://")
         host, _, port = where.rpartition(":")
         self.socket = socket.create_connection((host.strip("[]"), int(port)), timeout,
                                                (source, 0) if source else None)
         if scheme == "tls":
-            self.socket = trust_anybody().wrap_socket(self.socket)
+            self.socket = trust_anybody().wrap_socket(self.socket, server_hostname=server_name)
         self.buffer = b""
 
     def send_raw(self, data):
@@ -111,14 +111,15 @@ class Player:
 class Server:
     """One paddock process with a data folder of its own."""
 
-    def __init__(self, *flags, listen=("tcp",), folder=None, env=None, dev=True, wait=True, **popen):
+    def __init__(self, *flags, listen=("tcp",), admin="127.0.0.1:0", folder=None, env=None, dev=True, wait=True,
+                 **popen):
         self.folder = folder or tempfile.mkdtemp(prefix="paddock-test-")
         self.own_folder = folder is None
         self.events = []
         self.players = []
         self.lines = queue.Queue()
-        command = [PADDOCK, "--log-format=json", "--log-level=debug", "--admin=127.0.0.1:0",
-                   f"--data-dir={self.folder}"]
+        command = [PADDOCK, "--log-format=json", "--log-level=debug", f"--data-dir={self.folder}"]
+        command += [f"--admin={admin}"] if admin else []
         command += ["--dev"] if dev else []
         for scheme in listen:
             command.append(f"--listen={scheme}://127.0.0.1:0" if "://" not in scheme else f"--listen={scheme}")
