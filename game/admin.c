@@ -29,6 +29,7 @@
 #define CONNECTION_MEMORY_BYTES 4096        // request line and headers; more is answered 414 or 431
 #define SEND_BYTES              (64 * 1024) // what a client that does not read makes the kernel hold
 #define PAGE_BYTES_MAX          (512 * 1024)
+#define BLOCK_BYTES             (32 * 1024) // of a page in parts, taken at once
 #define PROBE_NS_MAX            (2 * CLOCK_NS_PER_S)
 
 struct admin_connection {
@@ -45,6 +46,7 @@ struct game_admin {
     struct loop_timer timer;
     struct admin_connection connections[CONNECTIONS_MAX];
     struct bytes_buf page; // scratch: MHD copies what it sends
+    bool more;             // of the page, when the present one is sent
     char address[NET_ADDR_TEXT_BYTES];
 };
 
@@ -53,8 +55,16 @@ struct game_admin {
 struct admin_page {
     const char *path;
     const char *content_type;
-    // Fills admin->page and returns the HTTP status.
+    // Fills admin->page, or sets admin->more with a first part of it; returns the HTTP status.
     unsigned (*render)(struct game_admin *admin);
+};
+
+// What is still to come of an answer in parts.
+struct admin_parts {
+    struct game_admin *admin;
+    struct bytes_buf part; // what was rendered and not sent
+    unsigned next;
+    bool more;
 };
 
 static unsigned say(struct game_admin *admin, unsigned status, const char *text)
@@ -90,7 +100,7 @@ static unsigned render_metrics(struct game_admin *admin)
 
 static unsigned render_status(struct game_admin *admin)
 {
-    if (!admin->source.status(admin->source.user, &admin->page)) {
+    if (!admin->source.status(admin->source.user, 0, &admin->page, &admin->more)) {
         return MHD_HTTP_INTERNAL_SERVER_ERROR;
     }
     return MHD_HTTP_OK;
@@ -115,15 +125,71 @@ static const struct admin_page *find_page(const char *path)
     return NULL;
 }
 
+// ---- answers in parts
+
+static ssize_t read_part(void *context, uint64_t position, char *to, size_t size)
+{
+    (void)position; // only ever goes on
+    struct admin_parts *parts = context;
+    const struct game_admin_source *source = &parts->admin->source;
+    if (parts->part.size == 0) {
+        if (!parts->more) {
+            return MHD_CONTENT_READER_END_OF_STREAM;
+        }
+        if (!source->status(source->user, parts->next++, &parts->part, &parts->more)) {
+            return MHD_CONTENT_READER_END_WITH_ERROR;
+        }
+        assert(parts->part.size > 0); // 0 would mean that the daemon should ask again
+    }
+    struct bytes_span span = bytes_buf_span(&parts->part);
+    size = size < span.size ? size : span.size;
+    memcpy(to, span.data, size);
+    bytes_buf_consume(&parts->part, size);
+    return (ssize_t)size;
+}
+
+static void free_parts(void *context)
+{
+    struct admin_parts *parts = context;
+    bytes_buf_finish(&parts->part);
+    free(parts);
+}
+
+// NULL when memory is short.
+static struct MHD_Response *make_parted(struct game_admin *admin, bool is_head)
+{
+    struct admin_parts *parts = malloc(sizeof(*parts));
+    if (!parts) {
+        return NULL;
+    }
+    *parts = (struct admin_parts){.admin = admin, .part = admin->page, .next = 1, .more = true};
+    bytes_buf_init(&admin->page, PAGE_BYTES_MAX); // the old one is the answer's now
+    struct MHD_Response *response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES,
+                                                                      read_part, parts, free_parts);
+    if (!response) {
+        free_parts(parts);
+        return NULL;
+    }
+    if (is_head) { // else the end of the chunks would come, of which there are none
+        MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
+    }
+    return response;
+}
+
+static struct MHD_Response *make_whole(struct game_admin *admin)
+{
+    return MHD_create_response_from_buffer(admin->page.size, admin->page.memory + admin->page.start,
+                                           MHD_RESPMEM_MUST_COPY);
+}
+
 // ---- requests
 
-static enum MHD_Result respond(struct game_admin *admin, struct MHD_Connection *connection,
-                               unsigned status, const char *content_type)
+// Takes the response over, which may be NULL: out of memory, and MHD closes the connection.
+static enum MHD_Result respond(struct MHD_Connection *connection, unsigned status,
+                               const char *content_type, struct MHD_Response *response)
 {
-    struct MHD_Response *response = MHD_create_response_from_buffer(
-        admin->page.size, admin->page.memory + admin->page.start, MHD_RESPMEM_MUST_COPY);
     if (!response) {
-        return MHD_NO; // out of memory: MHD closes the connection
+        return MHD_NO;
     }
     bool ok =
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type) == MHD_YES &&
@@ -149,10 +215,11 @@ static enum MHD_Result handle_request(void *context, struct MHD_Connection *conn
     (void)request;
     struct game_admin *admin = context;
     const struct admin_page *page = find_page(path);
-    bool reads =
-        strcmp(method, MHD_HTTP_METHOD_GET) == 0 || strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
+    bool is_head = strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
+    bool reads = is_head || strcmp(method, MHD_HTTP_METHOD_GET) == 0;
     unsigned status;
     bytes_buf_clear(&admin->page);
+    admin->more = false;
     if (!page) {
         status = say(admin, MHD_HTTP_NOT_FOUND, "not found\n");
     } else if (!reads) {
@@ -168,7 +235,9 @@ static enum MHD_Result handle_request(void *context, struct MHD_Connection *conn
             return MHD_NO; // out of memory: MHD closes the connection
         }
     }
-    return respond(admin, connection, status, content_type);
+    bool in_parts = status == MHD_HTTP_OK && admin->more;
+    return respond(connection, status, content_type,
+                   in_parts ? make_parted(admin, is_head) : make_whole(admin));
 }
 
 // ---- driving the daemon

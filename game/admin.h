@@ -2,8 +2,8 @@
 // The operators' HTTP port: /healthz, /readyz, /metrics, /status (libmicrohttpd inside our loop).
 //
 // Read-only and loopback by default. Knows nothing of the server beyond this small interface, so
-// that it cannot slow a tick by more than rendering one page. Other paths are 404, other methods
-// 405; bodies are bounded; at most 16 connections, each with a 5 s time-out.
+// that it cannot slow a tick by more than rendering one part of a page. Other paths are 404, other
+// methods 405; bodies are bounded; at most 16 connections, each with a 5 s time-out.
 
 #ifndef GAME_ADMIN_H
 #define GAME_ADMIN_H
@@ -19,8 +19,9 @@ struct game_admin_source {
     bool (*healthy)(void *user); // false: /healthz answers 503 (the tick is stuck)
     bool (*ready)(void *user);   // false: /readyz answers 503 (starting or draining)
     void (*refresh)(void *user); // brings gauges up to date before /metrics is rendered
-    // Appends one JSON object; false when `out` is full (then 500).
-    bool (*status)(void *user, struct bytes_buf *out);
+    // Appends part 0, 1, … of one JSON object; clears *more with the last. False when `out`, which
+    // is empty, cannot take it: then the answer is 500, or ends where a client sees that it is cut.
+    bool (*status)(void *user, unsigned part, struct bytes_buf *out, bool *more);
     void *user;
 };
 

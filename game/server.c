@@ -147,10 +147,10 @@ static void refresh_gauges(void *user)
     }
 }
 
-static bool write_status(void *user, struct bytes_buf *out)
+static bool write_status(void *user, unsigned part, struct bytes_buf *out, bool *more)
 {
     struct game_status_source source = game_server_status(user);
-    return game_status_write(&source, out);
+    return game_status_write(&source, part, out, more);
 }
 
 // ---- composition

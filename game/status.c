@@ -4,6 +4,7 @@
 #include "game/status.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <jansson.h>
 
@@ -147,31 +148,47 @@ static json_t *describe_tick(const struct game_tick *tick)
                      (json_int_t)(histogram_quantile_ns(tick->duration, 990) / CLOCK_NS_PER_US));
 }
 
-bool game_status_write(const struct game_status_source *source, struct bytes_buf *out)
+static json_t *describe_server(const struct game_status_source *source)
 {
-    json_t *sessions = json_array();
-    for (unsigned i = 0; i < game_sessions_count(source->sessions); i++) {
-        json_array_append_new(sessions,
-                              describe_session(source, game_sessions_at(source->sessions, i)));
-    }
     json_t *outbox = json_pack(
         "{s:i, s:i, s:i}", "pending", (int)auth_outbox_count(source->outbox, AUTH_OUTBOX_PENDING),
         "delivered", (int)auth_outbox_count(source->outbox, AUTH_OUTBOX_DELIVERED), "dead",
         (int)auth_outbox_count(source->outbox, AUTH_OUTBOX_DEAD));
     json_t *backend = json_pack("{s:s, s:b}", "name", source->backend, "breaker_open",
                                 auth_verify_breaker_open(source->verify));
-    json_t *status = json_pack(
-        "{s:s, s:b, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "version", PADDOCK_VERSION,
-        "draining", source->draining, "connections", (int)net_conns_count(source->conns),
-        "verifying", (int)game_admission_count(source->admission, GAME_ADMISSION_VERIFYING), "tick",
-        describe_tick(source->tick), "backend", backend, "outbox", outbox, "listeners",
-        describe_listeners(source), "certificates",
-        game_cert_status(source->hub->tls, source->hub->config,
-                         clock_wall_ms(loop_clock(source->hub->loop))),
-        "sessions", sessions);
-    char *text = status ? json_dumps(status, JSON_COMPACT) : NULL;
-    bool ok = text && bytes_buf_append_text(out, text) && bytes_buf_append_text(out, "\n");
+    return json_pack("{s:s, s:b, s:i, s:i, s:o, s:o, s:o, s:o, s:o}", "version", PADDOCK_VERSION,
+                     "draining", source->draining, "connections",
+                     (int)net_conns_count(source->conns), "verifying",
+                     (int)game_admission_count(source->admission, GAME_ADMISSION_VERIFYING), "tick",
+                     describe_tick(source->tick), "backend", backend, "outbox", outbox, "listeners",
+                     describe_listeners(source), "certificates",
+                     game_cert_status(source->hub->tls, source->hub->config,
+                                      clock_wall_ms(loop_clock(source->hub->loop))));
+}
+
+// Takes `object` over. All of its text but so many bytes at the end.
+static bool append_object(struct bytes_buf *out, json_t *object, size_t but)
+{
+    char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+    bool ok = text && bytes_buf_append(out, bytes_of(text, strlen(text) - but));
     free(text);
-    json_decref(status);
+    json_decref(object);
     return ok;
+}
+
+bool game_status_write(const struct game_status_source *source, unsigned part,
+                       struct bytes_buf *out, bool *more)
+{
+    *more = true;
+    if (part == 0) { // an object that is still open
+        return append_object(out, describe_server(source), 1) &&
+               bytes_buf_append_text(out, ",\"sessions\":[");
+    }
+    unsigned i = part - 1;
+    if (i >= game_sessions_count(source->sessions)) {
+        *more = false;
+        return bytes_buf_append_text(out, "]}\n");
+    }
+    return (i == 0 || bytes_buf_append_text(out, ",")) &&
+           append_object(out, describe_session(source, game_sessions_at(source->sessions, i)), 0);
 }

@@ -29,8 +29,11 @@ struct game_status_source {
 // by phase.
 void game_status_refresh(const struct game_status_source *source);
 // One JSON object: listeners, sessions with their players, tick figures, backend, outbox. No
-// tokens, no addresses. False when `out` is full or memory is short.
-bool game_status_write(const struct game_status_source *source, struct bytes_buf *out)
-    BASE_MUST_USE;
+// tokens, no addresses. It comes in parts, 0 and on until *more is false: first all but the
+// sessions, then one session each, so that nobody waits for a page about thousands of players.
+// Each part is of its own moment: a session that opens or ends meanwhile may be missing or come
+// twice. False when `out` is full or memory is short.
+bool game_status_write(const struct game_status_source *source, unsigned part,
+                       struct bytes_buf *out, bool *more) BASE_MUST_USE;
 
 #endif

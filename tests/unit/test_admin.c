@@ -21,7 +21,7 @@
 #include "game/admin.h"
 
 #define CLIENTS_MAX    20
-#define RESPONSE_BYTES (600 * 1024)
+#define RESPONSE_BYTES (5 * 1024 * 1024)
 
 struct fixture {
     struct clock clock;
@@ -31,8 +31,11 @@ struct fixture {
     bool is_healthy;
     bool is_ready;
     unsigned refreshed;
-    size_t status_bytes;
-    char *response; // what the last exchange brought, NUL-terminated
+    size_t status_bytes; // of each part of /status
+    unsigned status_parts;
+    unsigned status_calls;
+    unsigned status_fails; // this part does not fit
+    char *response;        // what the last exchange brought, NUL-terminated
 };
 
 static bool source_healthy(void *user)
@@ -53,21 +56,20 @@ static void source_refresh(void *user)
     fixture->refreshed++;
 }
 
-// {"fill":"aaa..."} of status_bytes bytes in all.
-static bool source_status(void *user, struct bytes_buf *out)
+// "aaa...", "bbb..." and so on, each of status_bytes.
+static bool source_status(void *user, unsigned part, struct bytes_buf *out, bool *more)
 {
     struct fixture *fixture = user;
-    static const char head[] = "{\"fill\":\"";
-    size_t fill = fixture->status_bytes - (sizeof(head) - 1) - 2;
-    if (!bytes_buf_append_text(out, head)) {
+    assert_int_equal(part == 0 ? 0 : fixture->status_calls, part);
+    fixture->status_calls = part + 1;
+    *more = part + 1 < fixture->status_parts;
+    uint8_t *room = bytes_buf_reserve(out, fixture->status_bytes);
+    if (!room || part + 1 == fixture->status_fails) {
         return false;
     }
-    while (fill-- > 0) {
-        if (!bytes_buf_append_u8(out, 'a')) {
-            return false;
-        }
-    }
-    return bytes_buf_append_text(out, "\"}");
+    memset(room, 'a' + (int)(part % 26), fixture->status_bytes);
+    bytes_buf_commit(out, fixture->status_bytes);
+    return true;
 }
 
 static struct game_admin_source source_of(struct fixture *fixture)
@@ -91,6 +93,7 @@ static int setup(void **state)
     fixture->is_healthy = true;
     fixture->is_ready = true;
     fixture->status_bytes = 100;
+    fixture->status_parts = 1;
     fixture->response = malloc(RESPONSE_BYTES);
     assert_non_null(fixture->response);
     struct game_admin_source source = source_of(fixture);
@@ -264,38 +267,87 @@ static void test_metrics_are_openmetrics_rendered_after_a_refresh(void **state)
     assert_int_equal(fixture->refreshed, 1);
 }
 
+#define GET_OLD(path) "GET " path " HTTP/1.0\r\nHost: x\r\n\r\n" // answered without chunks
+
 static void test_status_is_json(void **state)
 {
-    const char *response = ask(*state, GET("/status"));
+    const char *response = ask(*state, GET_OLD("/status"));
     assert_starts(response, "HTTP/1.1 200 ");
     assert_contains(response, "Content-Type: application/json\r\n");
     assert_int_equal(strlen(body_of(response)), 100);
-    assert_starts(body_of(response), "{\"fill\":\"aaa");
+    assert_starts(body_of(response), "aaa");
 }
 
-static void test_a_page_up_to_the_limit_comes_whole(void **state)
+static void test_a_page_may_be_large_when_its_parts_are_not(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->status_bytes = 64 * 1024;
+    fixture->status_parts = 60;
+    const char *body = body_of(ask(fixture, GET_OLD("/status")));
+    for (unsigned part = 0; part < fixture->status_parts; part++) {
+        for (size_t i = 0; i < fixture->status_bytes; i++) {
+            assert_int_equal(*body++, 'a' + part % 26);
+        }
+    }
+    assert_int_equal(*body, '\0');
+}
+
+static void test_the_end_of_a_page_in_parts_can_be_seen(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->status_parts = 3;
+    const char *response = ask(fixture, GET("/status"));
+    assert_contains(response, "Transfer-Encoding: chunked\r\n");
+    assert_contains(response, "ccc");
+    assert_string_equal(response + strlen(response) - 7, "\r\n0\r\n\r\n");
+    fixture->status_fails = 3;
+    response = ask(fixture, GET("/status"));
+    assert_contains(response, "bbb");
+    assert_null(strstr(response, "\r\n0\r\n\r\n"));
+}
+
+static void test_a_part_up_to_the_limit_comes_whole(void **state)
 {
     struct fixture *fixture = *state;
     fixture->status_bytes = 512 * 1024;
-    const char *response = ask(fixture, GET("/status"));
+    const char *response = ask(fixture, GET_OLD("/status"));
     assert_starts(response, "HTTP/1.1 200 ");
     assert_int_equal(strlen(body_of(response)), 512 * 1024);
 }
 
-static void test_a_page_over_the_limit_is_500_and_not_half_a_page(void **state)
+static void test_a_first_part_over_the_limit_is_500(void **state)
 {
     struct fixture *fixture = *state;
     fixture->status_bytes = 512 * 1024 + 1;
     const char *response = ask(fixture, GET("/status"));
     assert_starts(response, "HTTP/1.1 500 ");
-    assert_null(strstr(response, "fill"));
+    assert_null(strstr(response, "aaa"));
+}
+
+static void test_a_client_that_leaves_in_the_middle_of_a_page_is_forgotten(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->status_bytes = 64 * 1024;
+    fixture->status_parts = 60;
+    int fd = client_connect_with(fixture, 4096);
+    client_send(fd, GET("/status"));
+    settle(fixture);
+    assert_in_range(fixture->status_calls, 1, 20); // no more is rendered than is taken
+    close(fd);
+    settle(fixture);
+    assert_in_range(fixture->status_calls, 1, 20);
+    fixture->status_parts = 1;
+    assert_starts(ask(fixture, GET_OLD("/status")), "HTTP/1.1 200 ");
 }
 
 static void test_head_has_the_headers_and_no_body(void **state)
 {
-    const char *response = ask(*state, "HEAD /status HTTP/1.1\r\nHost: x\r\n\r\n");
+    const char *response = ask(*state, "HEAD /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
     assert_starts(response, "HTTP/1.1 200 ");
-    assert_contains(response, "Content-Length: 100\r\n");
+    assert_contains(response, "Content-Length: 3\r\n");
+    assert_string_equal(body_of(response), "");
+    response = ask(*state, "HEAD /status HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_starts(response, "HTTP/1.1 200 ");
     assert_string_equal(body_of(response), "");
 }
 
@@ -570,8 +622,11 @@ int main(void)
         TEST(test_readyz_follows_readiness_and_not_health),
         TEST(test_metrics_are_openmetrics_rendered_after_a_refresh),
         TEST(test_status_is_json),
-        TEST(test_a_page_up_to_the_limit_comes_whole),
-        TEST(test_a_page_over_the_limit_is_500_and_not_half_a_page),
+        TEST(test_a_page_may_be_large_when_its_parts_are_not),
+        TEST(test_the_end_of_a_page_in_parts_can_be_seen),
+        TEST(test_a_part_up_to_the_limit_comes_whole),
+        TEST(test_a_first_part_over_the_limit_is_500),
+        TEST(test_a_client_that_leaves_in_the_middle_of_a_page_is_forgotten),
         TEST(test_head_has_the_headers_and_no_body),
         TEST(test_a_query_is_ignored),
         TEST(test_other_paths_are_404),

@@ -115,7 +115,11 @@ static void status_is_one_json_object_with_everything(void **state)
     struct game_status_source source = source_of(rig);
     struct bytes_buf out;
     bytes_buf_init(&out, 65536);
-    assert_true(game_status_write(&source, &out));
+    bool more = true;
+    for (unsigned part = 0; more; part++) {
+        assert_true(game_status_write(&source, part, &out, &more));
+        assert_int_equal(more, part <= 2); // of the server, of two sessions, and the end
+    }
     json_t *status =
         json_loadb((const char *)out.memory + out.start, out.size, JSON_REJECT_DUPLICATES, NULL);
     assert_non_null(status);
@@ -167,8 +171,10 @@ static void what_does_not_fit_is_refused(void **state)
     struct session_rig *rig = *state;
     struct game_status_source source = source_of(rig);
     struct bytes_buf out;
-    bytes_buf_init(&out, 256);
-    assert_false(game_status_write(&source, &out));
+    bytes_buf_init(&out, 100);
+    bool more;
+    assert_false(game_status_write(&source, 0, &out, &more));
+    assert_false(game_status_write(&source, 1, &out, &more));
     bytes_buf_finish(&out);
 }
 
