@@ -160,6 +160,16 @@ class BackendHttp(TestCase):
         self.assert_no_complaints(hooks)
         self.stop_cleanly(server)
 
+    def test_a_service_that_says_yes_twice_has_let_in_one(self):
+        hooks = self.hooks()
+        server = self.serve_with(hooks)
+        hooks.script(connect=[{"body": {"valid": True}, "twice": True}])
+        self.join(server, "Alice").wait_for(WELCOME)
+        self.assertEqual(self.join(server, "Bob", token="guess").wait_closed(), 4003)
+        self.assertEqual(len(hooks.state["came"]["connect"]), 2)
+        self.assert_no_complaints(hooks)
+        self.stop_cleanly(server)
+
     def test_answers_that_are_no_answers_are_4503(self):
         hooks = self.hooks()
         server = self.serve_with(hooks, "--breaker-failures=1000")
@@ -171,12 +181,17 @@ class BackendHttp(TestCase):
             {"body": '{"valid":true,"metadata":{"a":{"b":{"c":{}}}}}'},
             {"body": '{"valid":true,"metadata":{"a":"%s"}}' % ("x" * 4096)},
             {"body": '{"valid":true,"x":%s}' % ("[" * 30000 + "]" * 30000)}, {"body": '{"valid":true}' + " " * 65536},
+            {"body": "null"}, {"body": '["valid",true]'}, {"body": '\ufeff{"valid":true}'}, {"body": '{"valid":true}\0'},
+            {"body": '{"valid":true}{"valid":true}'}, {"body": '{"valid":true,"metadata":{"kart":256}}'},
+            {"body": '{"valid":true,"metadata":{"spectator":"no"}}'}, {"status": 206, "body": yes}, {"status": 304},
+            {"status": 307, "body": yes, "headers": {"Location": "/hooks/connect"}}, {"status": 401, "body": yes},
             {"status": 204}, {"status": 201, "body": yes}, {"status": 500, "body": yes}, {"status": 502, "body": yes},
             {"status": 302, "body": yes, "headers": {"Location": hooks.url + "/connect"}},
             {"status": 200, "body": yes, "headers": {"Transfer-Encoding": "chunked"}},
             {"status": 200, "body": yes, "headers": {"Content-Length": "3"}},
             {"status": 200, "body": yes, "headers": {"X": "y" * 20000}},
         ]
+        self.assertGreater(len(steps), 30)
         before = server.rss_kib()
         for step in steps:
             with self.subTest(step=str(step)[:80]):
@@ -342,12 +357,17 @@ class BackendHttp(TestCase):
             {"close": True, "process": True},
             {"status": 401},
             {"status": 429},
-            {"status": 409}, # has it already
+            {"status": 409, "twice": True}, # has it already, and says so twice
+            {"status": 500}, # which is no word about the next one
         ])
         race_id = self.race(server)
         self.wait_delivered(server)
         self.assertEqual(len(hooks.state["came"]["results"]), 7)
         self.assertEqual(self.stored(hooks), [(race_id, 3)])
+        next_id = self.race(server, "the next")
+        server.wait_metric('paddock_reports_total{outcome="delivered"}', 2)
+        self.assertEqual(len(hooks.state["came"]["results"]), 9)
+        self.assertEqual(self.stored(hooks), [(race_id, 3), (next_id, 1)])
         self.assert_no_complaints(hooks) # above all: the key and the body were the same each time
         self.stop_cleanly(server)
 

@@ -9,6 +9,7 @@ generous bound only: what matters is that unknown ids and wrong tokens take the 
 import json
 import os
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -23,12 +24,21 @@ WAITING = ("--lobby-ms=60000", "--min-players=2", "--connects-per-second=0")
 DENIED, REPLACED, DUPLICATE = 4003, 4009, 4012
 
 
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind(("::1", 0))
+            return True
+    except OSError:
+        return False
+
+
 class Bot:
     """The client library in a process of its own, which stays until it is told to go."""
 
-    def __init__(self, server, scheme, token):
+    def __init__(self, server, scheme, token, host):
         self.process = subprocess.Popen(
-            [BOTS, "--url", server.url(scheme), "--token", token, "--races", "0", "--insecure", "--duration", "120",
+            [BOTS, "--url", server.url(f"{scheme}://{host}"), "--token", token, "--races", "0", "--insecure", "--duration", "120",
              "--json", "-"], stdout=subprocess.PIPE, text=True)
 
     def wait_code(self):
@@ -44,8 +54,8 @@ class Bot:
 
 
 class SameToken(TestCase):
-    def bot(self, server, scheme, token):
-        bot = Bot(server, scheme, token)
+    def bot(self, server, scheme, token, host="127.0.0.1"):
+        bot = Bot(server, scheme, token, host)
         self.addCleanup(bot.close)
         return bot
 
@@ -118,6 +128,31 @@ class SameToken(TestCase):
         self.stop_cleanly(server)
 
     def test_a_token_replayed_from_another_address_is_the_same_player(self):
+        """On every transport: the owner comes over IPv4, whoever has his token over IPv6."""
+        if not has_ipv6():
+            self.skipTest("this machine has no ::1")
+        server = self.serve(*WAITING, listen=(*SCHEMES, *(f"{scheme}://[::1]:0" for scheme in SCHEMES)))
+        for scheme in SCHEMES:
+            with self.subTest(scheme):
+                token = server.token(scheme)
+                owner = self.bot(server, scheme, token)
+                self.admitted(server, scheme, 1)
+                thief = self.bot(server, scheme, token, host="[::1]")
+                self.admitted(server, scheme, 2)
+                self.assertEqual(owner.wait_code(), REPLACED)  # he sees that somebody else is he
+                remotes = [event["remote"] for event in server.events
+                           if event["event"] == "player_admitted" and event["player"] == scheme]
+                self.assertEqual([remote.rsplit(":", 1)[0] for remote in remotes], ["127.0.0.1", "[::1]"])
+                again = self.bot(server, scheme, server.token(scheme))
+                self.admitted(server, scheme, 3)
+                self.assertEqual(thief.wait_code(), REPLACED)
+                late = self.bot(server, scheme, token, host="[::1]")
+                self.assertEqual(late.wait_code(), DENIED)
+                self.assertEqual(self.living(server), [scheme])
+                self.leave(server, again)
+        self.stop_cleanly(server)
+
+    def test_whoever_takes_a_seat_back_has_the_same_one(self):
         server = self.serve(*WAITING)
         token = server.token("Alice")
         owner = server.player("Alice", token=token)

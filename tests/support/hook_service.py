@@ -19,6 +19,7 @@ are used up in order, "times" says how often (-1: always), and the rest is
     wait                    seconds before the answer
     drip                    seconds between its bytes
     close                   hangs up without an answer
+    twice                   says it again, as soon as it has said it
 """
 
 import argparse
@@ -244,7 +245,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         lines += [f"{name}: {value}" for name, value in step.get("headers", {}).items()]
         if status != 204:
             lines += ["Content-Type: application/json", f"Content-Length: {len(text.encode())}"]
-        data = ("\r\n".join(lines) + "\r\n\r\n" + text).encode()
+        data = ("\r\n".join(lines) + "\r\n\r\n" + text).encode() * (2 if step.get("twice") else 1)
         try:
             for part in ([bytes([byte]) for byte in data] if step.get("drip") else [data]):
                 self.wfile.write(part)

@@ -162,8 +162,9 @@ class Server:
                 pass
 
     def url(self, scheme):
+        """Of the first listener with this scheme, or whose URL begins so."""
         for event in self.events:
-            if event["event"] == "listening" and event["url"].startswith(scheme + "://"):
+            if event["event"] == "listening" and event["url"].startswith(scheme + ("" if "://" in scheme else "://")):
                 return event["url"].split("?")[0].replace("/websocket", "")
         raise KeyError(scheme)
 

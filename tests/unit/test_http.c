@@ -489,6 +489,23 @@ static void a_request_on_a_kept_connection_is_sent_again_unless_forbidden(void *
     assert_int_equal(http_server_requests(fixture->server), 4);
 }
 
+// What is left on a kept connection is nobody's answer, least of all the next one's.
+static void a_second_answer_to_one_request_is_no_answer_to_the_next(void **state)
+{
+    struct fixture *fixture = *state;
+    http_server_reply_once(
+        fixture->server,
+        (struct http_server_reply){.bytes = "HTTP/1.1 201 Made\r\nContent-Length: 3\r\n\r\n"
+                                            "oneHTTP/1.1 202 Taken\r\n"
+                                            "Content-Length: 3\r\n\r\ntwo"});
+    assert_string_equal(ask(fixture, 5000).body, "one");
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(ask(fixture, 5000).status, 200);
+    }
+    assert_int_equal(http_server_requests(fixture->server), 3);
+    assert_int_equal(http_server_connections(fixture->server), 2);
+}
+
 // ---- TLS
 
 static void write_file(const char *path, struct bytes_span span)
@@ -649,6 +666,7 @@ int main(void)
         TEST(the_end_cancels_everything),
         TEST(a_slow_name_server_holds_up_nobody),
         TEST(a_request_on_a_kept_connection_is_sent_again_unless_forbidden),
+        TEST(a_second_answer_to_one_request_is_no_answer_to_the_next),
         TEST(certificates_are_checked),
         TEST(plain_http_on_a_tls_port_and_the_reverse_fail),
         TEST(files_that_cannot_be_read_are_told_at_the_start),
