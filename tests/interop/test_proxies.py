@@ -286,6 +286,91 @@ class Cluster(Deployed):
         self.assertIn(site.ask("/websocket/node1").status, (500, 502, 503))
 
 
+# What people have who come from elsewhere, with its weaknesses.
+NGINX_RECIPE = """
+upstream cluster { ip_hash; server 10.0.0.11:9091; server 10.0.0.12:9091; keepalive 100; }
+server {
+    listen 443 ssl;
+    ssl_certificate /etc/letsencrypt/live/play.example.com/fullchain.pem;
+    ssl_certificate_key /etc/letsencrypt/live/play.example.com/privkey.pem;
+    location / { proxy_http_version 1.1; proxy_set_header Connection ""; proxy_pass http://cluster; }
+    location /websocket/node1 {
+        proxy_http_version 1.1;
+        proxy_pass http://10.0.0.11:9091/websocket;
+        proxy_set_header Upgrade $http_upgrade;
+        proxy_set_header Connection "Upgrade";
+    }
+    location /websocket {
+        proxy_http_version 1.1;
+        proxy_pass http://cluster/websocket;
+        proxy_set_header Upgrade $http_upgrade;
+        proxy_set_header Connection "Upgrade";
+    }
+}
+"""
+APACHE_RECIPE = """
+# a2enmod ssl proxy_http proxy_wstunnel proxy_balancer lbmethod_byrequests lbmethod_bybusyness
+<VirtualHost *:443>
+    SSLEngine on
+    SSLCertificateFile /etc/letsencrypt/live/play.example.com/fullchain.pem
+    SSLCertificateKeyFile /etc/letsencrypt/live/play.example.com/privkey.pem
+    <Proxy balancer://httpcluster>
+        BalancerMember http://10.0.0.11:9091 route=node1
+        BalancerMember http://10.0.0.12:9091 route=node2
+        ProxySet stickysession=rpcid|JSESSIONID|jsessionid scolonpathdelim=On lbmethod=bybusyness
+    </Proxy>
+    <Proxy balancer://websocketcluster>
+        BalancerMember ws://10.0.0.11:9091
+        BalancerMember ws://10.0.0.12:9091
+        ProxySet lbmethod=bybusyness
+    </Proxy>
+    ProxyRequests Off
+    ProxyPass        /websocket/node1 ws://10.0.0.11:9091/websocket
+    ProxyPass        /websocket       balancer://websocketcluster/websocket
+    ProxyPass        /                balancer://httpcluster/ nocanon
+    ProxyPassReverse /                balancer://httpcluster/
+</VirtualHost>
+"""
+
+
+class Recipes(Deployed):
+    @each("nginx", "apache")
+    def test_what_people_bring_along_works(self, kind):
+        site = self.site()
+        for name, address in NODES.items():
+            site.start_node("cluster", name, flags=(f"--listen=ws://{address}:{site.ports[9091]}", "--test-page=on"))
+        text = site.edit({"nginx": NGINX_RECIPE, "apache": APACHE_RECIPE}[kind], {})
+        site.start_program(kind, site.write("/recipe.conf", text), text, site.ports[443])
+        self.join(site, site.nodes["node1"], "Anna", "/websocket/node1")
+        self.assertEqual(site.ask().status, 101)
+        # What the prefix of node1 makes of these is no path of any node.
+        for path in ("/websocket/node12", "/websocket/node1/x"):
+            self.assertEqual(site.ask(path).status, 404, path)
+        self.assertEqual(site.ask("/", upgrade=False).status, 200)
+        if kind == "nginx": # a browser at that address; mod_proxy_wstunnel does not pass it on
+            self.assertEqual(site.ask(upgrade=False).status, 426)
+
+    def test_a_proxy_in_front_of_a_node_with_tls_and_another_path(self):
+        """location /wss { proxy_pass https://localhost:8443; }: without SNI, without a look at the certificate."""
+        site = self.site()
+        site.start_node("cluster", flags=("--websocket-path=/wss",))
+        text = site.edit("""server {
+            listen 443 ssl;
+            ssl_certificate /etc/letsencrypt/live/play.example.com/fullchain.pem;
+            ssl_certificate_key /etc/letsencrypt/live/play.example.com/privkey.pem;
+            location /wss {
+                proxy_set_header Host $host;
+                proxy_pass https://10.0.0.11:9091;
+                proxy_http_version 1.1;
+                proxy_set_header Upgrade $http_upgrade;
+                proxy_set_header Connection "upgrade";
+                proxy_read_timeout 86400;
+            }
+        }""", {})
+        site.start_program("nginx", site.write("/recipe.conf", text), text, site.ports[443])
+        self.join(site, site.nodes["node1"], "Anna", "/wss")
+
+
 class Passthrough(Deployed):
     """HAProxy that hands on bytes: TLS, its certificate and all that is refused are the nodes'."""
 

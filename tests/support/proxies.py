@@ -192,12 +192,16 @@ class Site:
         path, text = self.ship(f"{kind}/{shape}{suffix}", f"{folder}{shape}{suffix}", edits or {})
         for door in doors:
             text += self.ship(f"{kind}/doors/{door}.conf", f"{folder}paddock/{door}.conf", {})[1]
+        self.start_program(kind, path, text, self.ports[9091] if shape == "passthrough" else self.ports[443], env)
+
+    def start_program(self, kind, path, text, port, env=None):
+        """With a site's configuration that is at `path` and says `text`."""
         command = {"nginx": self.nginx, "apache": self.apache, "haproxy": self.haproxy}[kind](path, text)
         self.log = open(self.path("/proxy.log"), "w+")
         self.process = subprocess.Popen([program(command[0]), *command[1:]], stdin=subprocess.DEVNULL,
                                         stdout=self.log, stderr=self.log, env={**ENVIRONMENT, **(env or {})},
                                         start_new_session=True)
-        self.wait_until_it_listens(self.ports[9091] if shape == "passthrough" else self.ports[443])
+        self.wait_until_it_listens(port)
 
     def nginx(self, path, _text):
         places = "".join(f"{what}_temp_path {self.path('/' + what)};\n"
@@ -211,7 +215,8 @@ class Site:
     def apache(self, path, text):
         # What Debian enables by itself, and what the others depend on there.
         debian = ["mpm_event", "authz_core", "authn_core", "alias"]
-        needs = {"ssl": ["socache_shmcb"], "proxy_http": ["proxy"], "proxy_balancer": ["proxy", "slotmem_shm"]}
+        needs = {"ssl": ["socache_shmcb"], "proxy_http": ["proxy"], "proxy_wstunnel": ["proxy"],
+                 "proxy_balancer": ["proxy", "slotmem_shm"]}
         wanted = modules(text)
         names = dict.fromkeys(debian + [need for name in wanted for need in needs.get(name, [])] + wanted)
         listens = "".join(f"Listen {host}:{port}\n" for port in (self.ports[80], self.ports[443])
