@@ -240,6 +240,8 @@ class Cluster(Deployed):
     def test_each_path_leads_to_its_node_and_the_log_has_the_address(self, kind):
         site = self.cluster(kind)
         for index, (name, node) in enumerate(site.nodes.items()):
+            public = node.wait_event("listening")["public"]
+            self.assertEqual(public, f"wss://{HOST}:{site.ports[443]}/websocket/{name}")
             answer, remote = self.join(site, node, "Anna", f"/websocket/{name}", source=f"127.0.0.{index + 3}")
             self.assertEqual(remote, answer.source)
         self.assertEqual(site.ask("/websocket", "Origin: https://evil.org").status, 403)

@@ -45,34 +45,34 @@ def has_ipv6():
 
 
 PORTS = (80, 443, 7779, 9090, 9091, 9464)
-
-
 PORTS_FIRST, PORTS_EACH, PORTS_BLOCKS = 20000, 600, 20 # below those that the kernel gives to others
-block = None
+ports_of_ours = None
 claiming = threading.Lock()
 
 
 def claim_block():
-    """Ports that no other process of these tests takes, as long as this one lives; (lock, counter)."""
+    """Ports, again and again, that no other process of these tests takes as long as this one lives."""
     for index in range(PORTS_BLOCKS):
+        name = f"paddock-test-ports-{os.getuid()}-{index}"
+        lock = os.open(os.path.join(tempfile.gettempdir(), name), os.O_CREAT | os.O_RDWR)
         try:
-            lock = open(os.path.join(tempfile.gettempdir(), f"paddock-test-ports-{index}"), "w")
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            first = PORTS_FIRST + index * PORTS_EACH
-            return lock, itertools.cycle(range(first, first + PORTS_EACH))
         except OSError:
-            pass
+            os.close(lock)
+            continue
+        first = PORTS_FIRST + index * PORTS_EACH
+        return itertools.cycle(range(first, first + PORTS_EACH))
     raise AssertionError("too many of these tests run at once")
 
 
 def take_ports():
     """Own ports for those in the files; what is free now is free when it is used."""
-    global block
+    global ports_of_ours
     with claiming:
-        block = block or claim_block()
+        ports_of_ours = ports_of_ours or claim_block()
     taken = {}
     while len(taken) < len(PORTS):
-        port = next(block[1])
+        port = next(ports_of_ours)
         try:
             for address in ("127.0.0.1", *NODES.values()):
                 with socket.socket() as probe:
@@ -172,7 +172,7 @@ class Site:
         """A node with the shipped settings; behind HAProxy as their comments say."""
         edits = dict(edits or {})
         if shape == "cluster":
-            edits.update({"node-id = node1": f"node-id = {name}", "127.0.0.11": NODES[name]})
+            edits.update({"node1": name, "127.0.0.11": NODES[name]})
         if proxy_protocol:
             edits["\nip-header"] = "\n#ip-header"
         source = "cluster-node.ini" if shape == "cluster" else "one-node.ini"
