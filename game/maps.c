@@ -12,6 +12,7 @@
 #define MAPS_MAX       64
 #define MAP_FILE_BYTES 65536
 #define MAP_SUFFIX     ".track"
+#define ALL_IN_TURN    "rotate" // what --track says instead of a name
 
 struct game_maps {
     const struct game_sim *sim;
@@ -55,6 +56,10 @@ static const struct game_map *load_file(const struct game_sim *sim, const char *
 
 static bool add_map(struct game_maps *maps, const struct game_map *map, struct error *error)
 {
+    if (strcmp(map->name, ALL_IN_TURN) == 0) {
+        return error_set(error, "no track can have the name \"" ALL_IN_TURN
+                                "\": --track " ALL_IN_TURN " means all of them");
+    }
     for (unsigned i = 0; i < maps->count; i++) {
         if (strcmp(maps->maps[i]->name, map->name) == 0) {
             return error_set(error, "two tracks have the name \"%s\"; rename one", map->name);
@@ -118,7 +123,8 @@ static bool pick(struct game_maps *maps, const char *name, struct error *error)
         used += wrote > 0 && (size_t)wrote < sizeof(names) - used ? (size_t)wrote : 0;
     }
     if (chosen == maps->count) {
-        return error_set(error, "--track %s: no such track; there are %s, or 'rotate' for all",
+        return error_set(error,
+                         "--track %s: no such track; there are %s, or '" ALL_IN_TURN "' for all",
                          name, names);
     }
     const struct game_map *map = maps->maps[chosen];
@@ -144,7 +150,7 @@ struct game_maps *game_maps_load(const struct game_sim *sim, const struct config
     if (!(maps->loaded ? load_folder(maps, config->track_dir, error) : load_builtin(maps, error))) {
         goto fail;
     }
-    if (strcmp(config->track, "rotate") != 0 && !pick(maps, config->track, error)) {
+    if (strcmp(config->track, ALL_IN_TURN) != 0 && !pick(maps, config->track, error)) {
         goto fail;
     }
     return maps;

@@ -214,6 +214,13 @@ static void two_maps_of_one_name_are_refused(void **state)
     refused(fixture, "rotate", "two tracks have the name \"one\"");
 }
 
+static void no_map_takes_the_word_for_all_of_them(void **state)
+{
+    struct fixture *fixture = *state;
+    put_map(fixture, "1.track", "rotate");
+    refused(fixture, "rotate", "no track can have the name \"rotate\"");
+}
+
 static void an_empty_folder_is_refused(void **state)
 {
     struct fixture *fixture = *state;
@@ -296,6 +303,7 @@ int main(void)
         TEST(picking_one_of_a_folder_frees_the_others),
         TEST(an_unknown_track_is_answered_with_those_there_are),
         TEST(two_maps_of_one_name_are_refused),
+        TEST(no_map_takes_the_word_for_all_of_them),
         TEST(an_empty_folder_is_refused),
         TEST(a_missing_folder_is_refused),
         TEST(too_many_maps_are_refused),
