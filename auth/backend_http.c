@@ -58,7 +58,7 @@ struct auth_call {
     unsigned tries;
     struct loop_timer retry;
     struct bytes_buf body;
-    char token[AUTH_CRYPTO_BASE64_BYTES(LIMIT_TOKEN_BYTES)]; // with hook-flashphoner-compat
+    char token[AUTH_HOOK_TOKEN_BYTES]; // with hook-flashphoner-compat
 };
 
 static struct backend_http *http_of(struct auth_backend *backend)
@@ -179,7 +179,7 @@ static bool ask(struct auth_call *call)
 {
     struct backend_http *backend = call->backend;
     uint64_t left_ns = call->ends_ns - loop_now_ns(backend->loop);
-    const struct auth_http_header token = {"X-Paddock-Connection-Token", call->token};
+    const struct auth_http_header token = {AUTH_HOOK_TOKEN_HEADER, call->token};
     struct auth_http_request request = {
         .url = backend->connect_url,
         .bearer = secret_span(backend->config->fusion_server_token),
@@ -220,20 +220,6 @@ static bool make_session_id(const struct auth_verify_request *request, char text
     return true;
 }
 
-// The document has no place for it.
-static bool put_token_aside(struct auth_call *call, const struct auth_token *token)
-{
-    struct bytes_buf json;
-    bytes_buf_init(&json, LIMIT_TOKEN_BYTES);
-    bool ok = auth_token_encode(token, &json);
-    if (ok) {
-        auth_crypto_base64(bytes_buf_span(&json), call->token);
-        secret_wipe(json.memory, json.capacity);
-    }
-    bytes_buf_finish(&json);
-    return ok;
-}
-
 static struct auth_call *http_verify(struct auth_backend *base,
                                      const struct auth_verify_request *request,
                                      auth_verify_done *done, void *context)
@@ -254,7 +240,7 @@ static struct auth_call *http_verify(struct auth_backend *base,
     if (!bytes_buf_reserve(&call->body, AUTH_HOOK_BODY_BYTES_MAX) ||
         !make_session_id(request, session_id) ||
         !auth_hook_encode_connect(request, backend->node_id, session_id, compat, &call->body) ||
-        (compat && !put_token_aside(call, request->token)) || !ask(call)) {
+        (compat && !auth_hook_encode_token(request->token, call->token)) || !ask(call)) {
         call_destroy(call);
         return NULL;
     }
@@ -491,6 +477,7 @@ static bool http_check(const struct auth_backend_env *env, FILE *out, struct err
         .http = backend->http,
         .url = backend->connect_url,
         .node_id = backend->node_id,
+        .flashphoner = env->config->hook_flashphoner_compat,
         .server_token = secret_span(env->config->fusion_server_token),
         .timeout_ms = (unsigned)env->config->verify_ms,
     };

@@ -48,6 +48,7 @@ static bool ask(const struct auth_hook_check *check, struct outcome *outcome)
 {
     struct auth_token token;
     struct bytes_buf body;
+    char text[AUTH_HOOK_TOKEN_BYTES];
     struct auth_http_call *call = NULL;
     struct auth_verify_request player = {
         .token = &token,
@@ -57,11 +58,14 @@ static bool ask(const struct auth_hook_check *check, struct outcome *outcome)
         .client = "paddock check",
     };
     bytes_buf_init(&body, AUTH_HOOK_BODY_BYTES_MAX);
-    if (invent_player(&token) &&
-        auth_hook_encode_connect(&player, check->node_id, SESSION_ID, false, &body)) {
+    if (invent_player(&token) && auth_hook_encode_token(&token, text) &&
+        auth_hook_encode_connect(&player, check->node_id, SESSION_ID, check->flashphoner, &body)) {
+        const struct auth_http_header header = {AUTH_HOOK_TOKEN_HEADER, text};
         const struct auth_http_request request = {
             .url = check->url,
             .bearer = check->server_token,
+            .headers = &header,
+            .header_count = check->flashphoner ? 1 : 0,
             .body = bytes_buf_span(&body),
             .timeout_ms = check->timeout_ms,
         };

@@ -17,6 +17,7 @@ struct auth_hook_check {
     struct auth_http *http;
     const char *url; // of /connect
     const char *node_id;
+    bool flashphoner; // in that form
     struct bytes_span server_token;
     unsigned timeout_ms;
 };

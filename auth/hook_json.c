@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "auth/json.h"
+#include "config/secret.h"
 
 // An object under construction. The first failure sticks.
 struct writer {
@@ -120,6 +121,22 @@ bool auth_hook_encode_connect(const struct auth_verify_request *request, const c
         end(&writer);
     }
     end(&writer);
+    return writer.ok;
+}
+
+bool auth_hook_encode_token(const struct auth_token *token, char text[AUTH_HOOK_TOKEN_BYTES])
+{
+    uint8_t memory[LIMIT_TOKEN_BYTES];
+    struct bytes_buf out = {.memory = memory, .capacity = sizeof(memory), .limit = sizeof(memory)};
+    struct writer writer = {.out = &out, .ok = true};
+    begin(&writer);
+    put_text(&writer, "unisavePlayerId", token->player_id);
+    put_text(&writer, "fusionPlayerToken", token->player_token);
+    end(&writer);
+    if (writer.ok) {
+        auth_crypto_base64(bytes_buf_span(&out), text);
+    }
+    secret_wipe(memory, sizeof(memory));
     return writer.ok;
 }
 

@@ -7,6 +7,7 @@
 #define AUTH_HOOK_JSON_H
 
 #include "auth/backend.h"
+#include "auth/crypto.h"
 
 // Everything at its longest, with each byte written as six.
 #define AUTH_HOOK_BODY_BYTES_MAX     (24 * 1024)
@@ -18,6 +19,14 @@
 // when `out` is full or memory is short.
 bool auth_hook_encode_connect(const struct auth_verify_request *request, const char *node_id,
                               const char *session_id, bool flashphoner, struct bytes_buf *out)
+    BASE_MUST_USE;
+// The connection token for the header that goes with that document: its JSON in base64. It is
+// written so that no token that was decoded becomes longer by it, '/' without a '\' above all:
+// whoever could send one that does not fit could make the service look out of order. False for
+// what is too long for any connection token.
+#define AUTH_HOOK_TOKEN_HEADER "X-Paddock-Connection-Token"
+#define AUTH_HOOK_TOKEN_BYTES  AUTH_CRYPTO_BASE64_BYTES(LIMIT_TOKEN_BYTES)
+bool auth_hook_encode_token(const struct auth_token *token, char text[AUTH_HOOK_TOKEN_BYTES])
     BASE_MUST_USE;
 // The answer 200 of /connect. On AUTH_ERROR *why says what is wrong with it; only AUTH_YES fills
 // *attributes.

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Connection tokens: whatever is accepted is within its rules, and encodes and decodes to itself.
+// Connection tokens: whatever is accepted is within its rules, encodes and decodes to itself, and
+// fits into the header of a hook.
 
 #include <assert.h>
 #include <string.h>
 
+#include "auth/hook_json.h"
 #include "auth/token.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -29,5 +31,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         assert(strcmp(again.player_token, token.player_token) == 0);
     }
     bytes_buf_finish(&encoded);
+    char header[AUTH_HOOK_TOKEN_BYTES];
+    assert(auth_hook_encode_token(&token, header));
+    assert(strlen(header) < sizeof(header));
     return 0;
 }

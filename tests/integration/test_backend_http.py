@@ -300,6 +300,12 @@ class BackendHttp(TestCase):
                          ("node7", "defaultApp", "integration-test"))
         self.assertTrue(re.fullmatch(r"/127\.0\.0\.1:\d+/127\.0\.0\.1:\d+-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
                                      body["sessionId"]))
+        slashes = json.dumps({"unisavePlayerId": "Bob", "fusionPlayerToken": "/" * 70}, separators=(",", ":"))
+        for _ in range(6):  # the breaker hears of a verdict each time, not of a failure
+            player = server.player("Bob", token=slashes)
+            self.assertEqual(player.wait_closed(), 4003)
+        done = self.check(hooks.url, "--hook-flashphoner-compat")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assert_no_complaints(hooks)
         self.stop_cleanly(server)
 

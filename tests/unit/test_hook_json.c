@@ -306,12 +306,36 @@ static void a_long_name_is_cut_at_the_end_of_a_character(void **state)
     assert_string_equal(decode(body).attributes.display_name, wanted);
 }
 
+// Escaped as the real serializer does it, these would be too long to send: a player could make the
+// backend look out of order.
+static void any_token_that_was_taken_fits_into_the_header(void **state)
+{
+    static const char head[] = "{\"unisavePlayerId\":\"";
+    static const char middle[] = "\",\"fusionPlayerToken\":\"";
+    char json[LIMIT_TOKEN_BYTES + 1];
+    char wanted[AUTH_HOOK_TOKEN_BYTES];
+    char text[AUTH_HOOK_TOKEN_BYTES];
+    struct auth_token taken;
+    int slashes = LIMIT_TOKEN_BYTES - (int)(strlen(head) + 1 + strlen(middle) + strlen("\"}"));
+    (void)state;
+    snprintf(json, sizeof(json), "%s/%s%0*d\"}", head, middle, slashes, 0);
+    memset(json + strlen(head) + 1 + strlen(middle), '/', (size_t)slashes);
+    assert_int_equal(strlen(json), LIMIT_TOKEN_BYTES);
+    assert_int_equal(auth_token_decode(bytes_of_string(json), &taken), AUTH_TOKEN_OK);
+    assert_true(auth_hook_encode_token(&taken, text));
+    auth_crypto_base64(bytes_of_string(json), wanted);
+    assert_string_equal(text, wanted);
+    memset(taken.player_token, '\\', sizeof(taken.player_token) - 1); // no token was ever so long
+    assert_false(auth_hook_encode_token(&taken, text));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(connect_says_what_is_known_and_nothing_else),
         cmocka_unit_test(the_flashphoner_form_has_exactly_the_documents_keys_and_values),
         cmocka_unit_test(the_flashphoner_form_has_them_all_for_players_without_a_browser_too),
+        cmocka_unit_test(any_token_that_was_taken_fits_into_the_header),
         cmocka_unit_test(the_longest_of_everything_fits),
         cmocka_unit_test(disconnect_says_who_why_and_whether_it_was_our_doing),
         cmocka_unit_test(only_true_is_yes_and_only_false_is_no),
