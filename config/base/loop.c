@@ -40,6 +40,7 @@ struct task_list {
 struct loop {
     struct clock *clock;
     uint64_t now_ns;
+    uint64_t deadline_ns;     // of the present turn
     struct watch_set sets[2]; // by enum loop_pace
     bool no_pwait2;           // an old kernel or a strict seccomp profile
     struct loop_timers timers;
@@ -422,6 +423,7 @@ void loop_turn(struct loop *loop, uint64_t deadline_ns)
     uint64_t wake_ns = timer && timer->due_ns < deadline_ns ? timer->due_ns : deadline_ns;
     bool busy = loop->deferred.first;
 
+    loop->deadline_ns = deadline_ns;
     int count = wait_until(loop, busy ? 0 : wake_ns);
     struct clock *clock = loop->clock;
     if (clock->is_virtual && count == 0 && !busy && wake_ns != CLOCK_NEVER &&
@@ -436,6 +438,11 @@ void loop_turn(struct loop *loop, uint64_t deadline_ns)
     run_timers(loop);
     run_posted(loop);
     list_run(loop, &loop->deferred);
+}
+
+uint64_t loop_deadline_ns(const struct loop *loop)
+{
+    return loop->deadline_ns;
 }
 
 // ---- life

@@ -114,6 +114,9 @@ bool loop_catch_signals(struct loop *loop, const sigset_t *signals,
 // a virtual clock it does not sleep but moves the clock to the earliest deadline when nothing else
 // is ready. Precision is that of epoll_pwait2 (nanoseconds; about 50 us of kernel slack).
 void loop_turn(struct loop *loop, uint64_t deadline_ns);
+// Until when the present turn was to sleep: for handlers whose long work can wait, so that whoever
+// turns the loop is not late for what he wants to do then.
+uint64_t loop_deadline_ns(const struct loop *loop);
 // Dispatches every paced descriptor that is ready now, without sleeping.
 void loop_poll_paced(struct loop *loop);
 // Reads the clock again, for a caller that has just done long work and needs a fresh `now`.
