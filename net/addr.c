@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 static const uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
@@ -71,9 +72,33 @@ bool net_addr_is_any(const struct net_addr *addr)
                                 : memcmp(addr->ip, zeroes, sizeof(zeroes)) == 0;
 }
 
+bool net_addr_equal(const struct net_addr *a, const struct net_addr *b)
+{
+    return a->port == b->port && a->scope == b->scope && net_addr_equal_ip(a, b);
+}
+
 bool net_addr_equal_ip(const struct net_addr *a, const struct net_addr *b)
 {
     return memcmp(a->ip, b->ip, sizeof(a->ip)) == 0;
+}
+
+bool net_addr_key_init(struct net_addr_key *key)
+{
+    return getrandom(key, sizeof(*key), 0) == (ssize_t)sizeof(*key);
+}
+
+static uint64_t mix(uint64_t x)
+{
+    x = (x ^ (x >> 33)) * UINT64_C(0xff51afd7ed558ccd);
+    x = (x ^ (x >> 33)) * UINT64_C(0xc4ceb9fe1a85ec53);
+    return x ^ (x >> 33);
+}
+
+uint32_t net_addr_hash(const struct net_addr_key *key, const uint8_t ip[16], uint16_t port)
+{
+    uint64_t halves[2];
+    memcpy(halves, ip, sizeof(halves));
+    return (uint32_t)mix(mix(halves[0] ^ key->halves[0]) ^ halves[1] ^ key->halves[1] ^ port);
 }
 
 void net_addr_format(const struct net_addr *addr, char text[NET_ADDR_TEXT_BYTES])

@@ -31,8 +31,16 @@ socklen_t net_addr_to_sockaddr(const struct net_addr *addr, bool as_v6,
 bool net_addr_is_v4(const struct net_addr *addr);
 bool net_addr_is_loopback(const struct net_addr *addr);
 bool net_addr_is_any(const struct net_addr *addr);
-// Same IP, ports ignored.
+bool net_addr_equal(const struct net_addr *a, const struct net_addr *b);
+// Same IP, ports and scopes ignored.
 bool net_addr_equal_ip(const struct net_addr *a, const struct net_addr *b);
+// For hash tables: keyed, so that nobody can choose addresses that meet in one place.
+struct net_addr_key {
+    uint64_t halves[2];
+};
+// False without randomness.
+bool net_addr_key_init(struct net_addr_key *key) BASE_MUST_USE;
+uint32_t net_addr_hash(const struct net_addr_key *key, const uint8_t ip[16], uint16_t port);
 // "192.0.2.1:7777", "[2001:db8::1]:7777".
 void net_addr_format(const struct net_addr *addr, char text[NET_ADDR_TEXT_BYTES]);
 // An IP literal without port; no name is looked up.

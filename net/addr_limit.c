@@ -10,7 +10,6 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "net/bucket.h"
 
@@ -28,7 +27,7 @@ struct net_addr_limit {
     uint64_t attempts_per_second; // 0: no limit
     struct net_prefix *exempt;
     unsigned exempt_count;
-    uint64_t key[2];
+    struct net_addr_key key;
     uint32_t entry_count; // a power of two
     struct entry entries[];
 };
@@ -50,8 +49,7 @@ struct net_addr_limit *net_addr_limit_create(const struct config *config, unsign
     limit->entry_count = entry_count;
     limit->exempt_count = config->trusted_proxies.count;
     limit->exempt = calloc(limit->exempt_count + 1, sizeof(*limit->exempt));
-    if (!limit->exempt ||
-        getrandom(limit->key, sizeof(limit->key), 0) != (ssize_t)sizeof(limit->key)) {
+    if (!limit->exempt || !net_addr_key_init(&limit->key)) {
         error_set(error, "no memory or randomness for the table of addresses");
         goto fail;
     }
@@ -93,20 +91,6 @@ static void host_of(const struct net_addr *addr, uint8_t host[16])
     }
 }
 
-static uint64_t mix(uint64_t x)
-{
-    x = (x ^ (x >> 33)) * UINT64_C(0xff51afd7ed558ccd);
-    x = (x ^ (x >> 33)) * UINT64_C(0xc4ceb9fe1a85ec53);
-    return x ^ (x >> 33);
-}
-
-static uint32_t hash(const struct net_addr_limit *limit, const uint8_t host[16])
-{
-    uint64_t halves[2];
-    memcpy(halves, host, sizeof(halves));
-    return (uint32_t)mix(mix(halves[0] ^ limit->key[0]) ^ halves[1] ^ limit->key[1]);
-}
-
 // Before any other entry that could be had: the address's own; else a free one; else the one whose
 // attempts are longest ago. NULL when every place where it may stand has open connections.
 static struct entry *find(struct net_addr_limit *limit, const struct net_addr *addr)
@@ -114,7 +98,7 @@ static struct entry *find(struct net_addr_limit *limit, const struct net_addr *a
     static const uint8_t nobody[16];
     uint8_t host[16];
     host_of(addr, host);
-    uint32_t at = hash(limit, host);
+    uint32_t at = net_addr_hash(&limit->key, host, 0);
     struct entry *spare = NULL;
     for (unsigned i = 0; i < PROBES_MAX; i++, at++) {
         struct entry *entry = &limit->entries[at & (limit->entry_count - 1)];

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #define PROBES     32
 #define NAMES_FROM UINT32_C(0xf0000000)
@@ -22,14 +21,14 @@ struct entry {
 };
 
 struct net_addr_map {
-    uint64_t key[2];
+    struct net_addr_key key;
     struct entry entries[NET_ADDR_MAP_ENTRIES];
 };
 
 struct net_addr_map *net_addr_map_create(void)
 {
     struct net_addr_map *map = calloc(1, sizeof(*map));
-    if (map && getrandom(map->key, sizeof(map->key), 0) != (ssize_t)sizeof(map->key)) {
+    if (map && !net_addr_key_init(&map->key)) {
         free(map);
         return NULL;
     }
@@ -41,24 +40,10 @@ void net_addr_map_destroy(struct net_addr_map *map)
     free(map);
 }
 
-static uint64_t mix(uint64_t x)
-{
-    x = (x ^ (x >> 33)) * UINT64_C(0xff51afd7ed558ccd);
-    x = (x ^ (x >> 33)) * UINT64_C(0xc4ceb9fe1a85ec53);
-    return x ^ (x >> 33);
-}
-
-static uint32_t hash(const struct net_addr_map *map, const uint8_t ip[16])
-{
-    uint64_t halves[2];
-    memcpy(halves, ip, sizeof(halves));
-    return (uint32_t)mix(mix(halves[0] ^ map->key[0]) ^ halves[1] ^ map->key[1]);
-}
-
 bool net_addr_map_name(struct net_addr_map *map, const struct net_addr *addr, uint64_t now_ns,
                        bool make, uint32_t *name)
 {
-    uint32_t at = hash(map, addr->ip);
+    uint32_t at = net_addr_hash(&map->key, addr->ip, 0);
     struct entry *spare = NULL;
     for (unsigned i = 0; i < PROBES; i++, at++) {
         struct entry *entry = &map->entries[at % NET_ADDR_MAP_ENTRIES];
