@@ -19,6 +19,7 @@
 #include "net/http_upgrade.h"
 #include "net/layer_proxy.h"
 #include "net/tls_credentials.h"
+#include "net/tls_problem.h"
 
 #define RECORD_BYTES 16384
 
@@ -67,25 +68,10 @@ static ssize_t on_push(gnutls_transport_ptr_t context, const void *from, size_t 
 
 // ---- handshake
 
-// What a person who looks for the cause of ERR_CERT_... in a browser will look for in our log.
-static void log_failure(const struct layer_tls *tls, const char *error, const char *alert)
+static void log_failure(const struct layer_tls *tls, const char *problem, const char *alert)
 {
-    char remote[NET_ADDR_TEXT_BYTES];
-    net_addr_format(&tls->base.env->remote, remote);
-    log_peer(LOG_INFO, "tls_handshake_failed", LOG_S("listener", tls->base.env->url_text),
-             LOG_U("conn", tls->base.env->number), LOG_S("remote", remote), LOG_S("error", error),
-             LOG_S("alert", alert));
-}
-
-static uint16_t fail_verification(struct layer_tls *tls)
-{
-    gnutls_datum_t text = {0};
-    unsigned problems = gnutls_session_get_verify_cert_status(tls->session);
-    int status = gnutls_certificate_verification_status_print(problems, GNUTLS_CRT_X509, &text, 0);
-    uint16_t code = net_layer_fail(&tls->base, NET_CLOSE_LOST, "TLS: %s",
-                                   status == 0 ? (const char *)text.data : "bad certificate");
-    gnutls_free(text.data);
-    return code;
+    const struct net_layer_env *env = tls->base.env;
+    net_tls_log_failure(env->url_text, env->number, &env->remote, problem, alert);
 }
 
 // OpenSSL's clients send alerts about our certificate unencrypted even in TLS 1.3, which GnuTLS
@@ -117,11 +103,9 @@ static uint16_t fail_handshake(struct layer_tls *tls, int status)
     if (tls->base.env->is_server) {
         log_failure(tls, gnutls_strerror_name(status), alert);
     }
-    if (status == GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR) {
-        return fail_verification(tls);
-    }
-    return net_layer_fail(&tls->base, NET_CLOSE_PROTOCOL, "TLS handshake: %s",
-                          alert ? alert : gnutls_strerror(status));
+    struct error error;
+    uint16_t code = net_tls_explain(tls->session, status, alert, &error);
+    return net_layer_fail(&tls->base, code, "%s", error.text);
 }
 
 // Goes on after warning alerts, each of which took bytes to send, until bytes are missing.
