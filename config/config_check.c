@@ -42,10 +42,15 @@ static uint16_t port_of(const struct url *url)
 // Listeners of one kind cannot share an address and port.
 static const char *kind_of(const struct url *url)
 {
-    static const char *const stream[] = {"tcp", "tls", "ws", "wss"};
-    for (size_t i = 0; i < BASE_COUNT(stream); i++) {
-        if (strcmp(url->scheme, stream[i]) == 0) {
-            return "tcp";
+    static const struct {
+        const char *scheme;
+        const char *kind;
+    } kinds[] = {
+        {"dtls", "udp"}, {"tcp", "tcp"}, {"tls", "tcp"}, {"ws", "tcp"}, {"wss", "tcp"},
+    };
+    for (size_t i = 0; i < BASE_COUNT(kinds); i++) {
+        if (strcmp(url->scheme, kinds[i].scheme) == 0) {
+            return kinds[i].kind;
         }
     }
     return url->scheme;

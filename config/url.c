@@ -253,7 +253,8 @@ static bool parse_parts(const char *text, struct url *url, struct error *error)
 {
     const char *separator = strstr(text, "://");
     if (!separator) {
-        return error_set(error, "no scheme; say udp://, tcp://, tls://, ws:// or wss:// in front");
+        return error_set(
+            error, "no scheme; say udp://, dtls://, tcp://, tls://, ws:// or wss:// in front");
     }
     if (!parse_scheme(text, (size_t)(separator - text), url, error)) {
         return false;
@@ -318,8 +319,8 @@ uint16_t url_default_port(const char *scheme)
     static const struct {
         const char *scheme;
         uint16_t port;
-    } ports[] = {{"udp", 7777}, {"tcp", 7778}, {"tls", 7779}, {"ws", 9090},
-                 {"wss", 9091}, {"http", 80},  {"https", 443}};
+    } ports[] = {{"udp", 7777}, {"dtls", 7778}, {"tcp", 7778}, {"tls", 7779},
+                 {"ws", 9090},  {"wss", 9091},  {"http", 80},  {"https", 443}};
     for (size_t i = 0; i < BASE_COUNT(ports); i++) {
         if (strcmp(ports[i].scheme, scheme) == 0) {
             return ports[i].port;

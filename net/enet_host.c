@@ -25,6 +25,7 @@
 #define ASKS_MAX          4   // for a cookie
 #define ASK_NS            (150 * CLOCK_NS_PER_MS)
 #define UNPROVEN_MIN      16
+#define RISING_MIN        64
 #define CONNECT_DATA      48   // where a connect request has its data
 #define DIAL_AHEAD_MAX    4096 // of a server that we trust with more
 #define SERVICE_CALLS_MAX 64
@@ -57,15 +58,15 @@ static enum net_udp_drop check_connect(struct net_enet_host *host, const struct 
     if (reason != NET_UDP_KEPT) {
         return reason;
     }
-    bool proven =
-        setup->authentic || (setup->cookies != NET_UDP_COOKIE_OFF &&
-                             net_udp_cookie_valid(&host->cookies, from, host->now_ns,
-                                                  bytes_get_u32(datagram + CONNECT_DATA)));
+    bool proven = setup->has_dtls || (setup->cookies != NET_UDP_COOKIE_OFF &&
+                                      net_udp_cookie_valid(&host->cookies, from, host->now_ns,
+                                                           bytes_get_u32(datagram + CONNECT_DATA)));
     if (!proven &&
         (setup->cookies == NET_UDP_COOKIE_REQUIRED || host->unproven >= host->unproven_max)) {
         return NET_UDP_COOKIE;
     }
-    if (!setup->calls->admit(setup->user, from)) {
+    if (!(host->dtls ? net_dtls_may_begin(host->dtls, from)
+                     : setup->calls->admit(setup->user, from))) {
         return NET_UDP_NOT_ADMITTED;
     }
     host->unproven += !proven;
@@ -75,8 +76,8 @@ static enum net_udp_drop check_connect(struct net_enet_host *host, const struct 
 
 // Who may not connect gets no answer at all: his address is not proven yet, and silence cannot be
 // turned against a third party.
-static enum net_enet_filter_verdict filter(void *user, const struct net_addr *from,
-                                           uint8_t *datagram, size_t *size, size_t room)
+static enum net_enet_filter_verdict filter_plain(void *user, const struct net_addr *from,
+                                                 uint8_t *datagram, size_t *size, size_t room)
 {
     struct net_enet_host *host = user;
     struct bytes_span span = bytes_of(datagram, *size);
@@ -100,6 +101,67 @@ static enum net_enet_filter_verdict filter(void *user, const struct net_addr *fr
     }
     return NET_ENET_FILTER_TAKE;
 }
+
+// What ENet does not see of a session's datagrams is counted as traffic here.
+static enum net_enet_filter_verdict filter_dtls(void *user, const struct net_addr *from,
+                                                uint8_t *datagram, size_t *size, size_t room)
+{
+    struct net_enet_host *host = user;
+    size_t sealed = *size;
+    if (!net_dtls_open(host->dtls, from, datagram, size, host->now_ns)) {
+        *host->setup.traffic->bytes_in += sealed;
+        *host->setup.traffic->packets_in += 1;
+        return NET_ENET_FILTER_DROP;
+    }
+    *host->setup.traffic->bytes_in += sealed - *size;
+    return listens(host) ? filter_plain(user, from, datagram, size, room) : NET_ENET_FILTER_TAKE;
+}
+
+static size_t seal(void *user, const struct net_addr *to, const struct iovec *parts, size_t count,
+                   uint8_t sealed[NET_ENET_MTU])
+{
+    struct net_enet_host *host = user;
+    size_t size = net_dtls_seal(host->dtls, to, parts, count, sealed);
+    *host->setup.traffic->bytes_out += size;
+    for (size_t i = 0; i < count; i++) {
+        *host->setup.traffic->bytes_out -= parts[i].iov_len; // which ENet counts
+    }
+    return size;
+}
+
+static void send_handshake(void *user, const struct net_addr *to, struct bytes_span datagram)
+{
+    struct net_enet_host *host = user;
+    *host->setup.traffic->bytes_out += datagram.size;
+    *host->setup.traffic->packets_out += 1;
+    net_enet_socket_answer(host->socket, to, datagram);
+}
+
+static bool admit_handshake(void *user, const struct net_addr *from)
+{
+    const struct net_enet_setup *setup = &((struct net_enet_host *)user)->setup;
+    return setup->calls->admit(setup->user, from);
+}
+
+static struct net_tls_credentials *credentials(void *user)
+{
+    const struct net_enet_setup *setup = &((struct net_enet_host *)user)->setup;
+    return setup->calls->credentials(setup->user);
+}
+
+static void handshake_failed(void *user, const struct net_addr *from, const char *problem,
+                             const char *alert)
+{
+    const struct net_enet_setup *setup = &((struct net_enet_host *)user)->setup;
+    setup->calls->failed(setup->user, from, problem, alert);
+}
+
+static const struct net_dtls_user dtls_user = {
+    .send = send_handshake,
+    .admit = admit_handshake,
+    .failed = handshake_failed,
+    .credentials = credentials,
+};
 
 // ENet looks for a free peer among the first peerCount ones.
 static void make_room(struct net_enet_host *host)
@@ -158,7 +220,7 @@ static void look_at(const ENetPeer *peer, struct net_enet_guard_peer *seen)
 static bool hold_goodbye(struct net_enet_host *host, const ENetPeer *peer, size_t header, size_t at)
 {
     struct net_enet_peer *known = &host->peers[net_enet_host_index(host, peer)];
-    bool plain = listens(host) && !host->setup.authentic;
+    bool plain = listens(host) && !host->setup.has_dtls;
     if (plain && peer->state == ENET_PEER_STATE_ACKNOWLEDGING_CONNECT) {
         return true; // if it is true, the reaper sees to it
     }
@@ -227,14 +289,63 @@ static void count_traffic(struct net_enet_host *host)
     enet->totalSentData = enet->totalSentPackets = 0;
 }
 
+static void release_session(struct net_enet_host *host, const ENetPeer *peer)
+{
+    struct net_enet_peer *known = &host->peers[net_enet_host_index(host, peer)];
+    if (host->dtls) {
+        net_dtls_release(host->dtls, known->session);
+        known->session = (struct net_dtls_handle){0};
+    }
+}
+
 static void on_event(struct net_enet_host *host, const ENetEvent *event)
 {
     if (event->type == ENET_EVENT_TYPE_CONNECT) {
         struct net_enet_peer *known = &host->peers[net_enet_host_index(host, event->peer)];
+        struct net_addr remote;
         *known = (struct net_enet_peer){.host = host};
         host->unproven -= event->data == 0 && host->unproven > 0;
+        if (host->dtls) {
+            net_enet_host_remote(host, event->peer, &remote);
+            known->session = net_dtls_use(host->dtls, &remote);
+        }
     }
     host->setup.calls->event(host->setup.user, event);
+    if (event->type == ENET_EVENT_TYPE_DISCONNECT) {
+        release_session(host, event->peer); // after what ENet had to say at last
+    }
+}
+
+// Whoever is at that address is gone, and a dial that has no session yet gets none.
+static void end_peers(struct net_enet_host *host, const struct net_dtls_end *end)
+{
+    host->problem = end->problem;
+    for (size_t i = 0; i < host->enet->peerCount; i++) {
+        ENetPeer *peer = &host->enet->peers[i];
+        struct net_addr remote;
+        net_enet_host_remote(host, peer, &remote);
+        bool same = net_addr_equal(&remote, &end->remote);
+        if (host->asking || (same && peer->state != ENET_PEER_STATE_DISCONNECTED)) {
+            const ENetEvent event = {
+                .type = ENET_EVENT_TYPE_DISCONNECT,
+                .peer = peer,
+                .data = end->code,
+            };
+            host->asking = false;
+            host->peers[i].left = end->goodbye;
+            host->peers[i].session = (struct net_dtls_handle){0};
+            enet_peer_reset(peer);
+            host->setup.calls->event(host->setup.user, &event);
+        }
+    }
+}
+
+static void end_sessions(struct net_enet_host *host)
+{
+    struct net_dtls_end end;
+    while (host->dtls && net_dtls_take_end(host->dtls, &end)) {
+        end_peers(host, &end);
+    }
 }
 
 static unsigned drain_events(struct net_enet_host *host, unsigned budget)
@@ -361,23 +472,34 @@ static void connect_now(struct net_enet_host *host)
 static void advance_dial(struct net_enet_host *host)
 {
     bool due = host->now_ns >= host->ask_ns;
-    if (host->cookie || (due && host->asked == ASKS_MAX)) {
+    if (host->dtls) {
+        if (net_dtls_is_up(host->dtls)) {
+            connect_now(host);
+        }
+    } else if (host->cookie || (due && host->asked == ASKS_MAX)) {
         connect_now(host);
     } else if (due) {
         ask(host);
     }
 }
 
-void net_enet_host_connect(struct net_enet_host *host, uint64_t now_ns)
+bool net_enet_host_connect(struct net_enet_host *host, const char *name, uint64_t now_ns)
 {
     host->now_ns = now_ns;
+    if (host->dtls) {
+        struct net_addr remote;
+        net_enet_host_remote(host, host->enet->peers, &remote);
+        host->asking = true;
+        return net_dtls_dial(host->dtls, &remote, name, now_ns);
+    }
     if (host->setup.cookies == NET_UDP_COOKIE_OFF) {
         connect_now(host);
-        return;
+        return true;
     }
     host->asking = true;
     host->nonce = enet_host_random_seed();
     ask(host);
+    return true;
 }
 
 bool net_enet_host_service(struct net_enet_host *host, uint64_t now_ns)
@@ -388,6 +510,7 @@ bool net_enet_host_service(struct net_enet_host *host, uint64_t now_ns)
     host->serviced_ns = host->now_ns = now_ns;
     net_enet_socket_begin(host->socket, now_ns);
     receive(host);
+    end_sessions(host);
     if (host->asking) {
         advance_dial(host);
     }
@@ -400,8 +523,11 @@ bool net_enet_host_service(struct net_enet_host *host, uint64_t now_ns)
     return due;
 }
 
-void net_enet_host_flush(struct net_enet_host *host)
+void net_enet_host_flush(struct net_enet_host *host, uint64_t now_ns, unsigned steps)
 {
+    if (host->dtls) {
+        net_dtls_advance(host->dtls, now_ns, steps);
+    }
     if (host->unsent) {
         host->unsent = false;
         enet_host_flush(host->enet);
@@ -412,14 +538,49 @@ void net_enet_host_flush(struct net_enet_host *host)
     net_enet_socket_flush(host->socket);
 }
 
+uint64_t net_enet_host_due_ns(const struct net_enet_host *host)
+{
+    return host->dtls ? net_dtls_due_ns(host->dtls) : CLOCK_NEVER;
+}
+
+bool net_enet_host_is_rising(const struct net_enet_host *host)
+{
+    return host->dtls && net_dtls_is_rising(host->dtls);
+}
+
 // ---- lifetime
+
+static bool open_dtls(struct net_enet_host *host)
+{
+    const struct net_enet_setup *setup = &host->setup;
+    const unsigned peers = (unsigned)setup->peers;
+    const struct net_dtls_setup made = {
+        .is_dial = !setup->bind,
+        .sessions_max = peers,
+        .rising_max = !setup->bind             ? 1
+                      : peers / 4 > RISING_MIN ? peers / 4
+                                               : RISING_MIN,
+        .patience_ns = setup->handshake_ns,
+        .calls = &dtls_user,
+        .user = host,
+        .drops = setup->drops,
+        .counters = setup->handshakes,
+    };
+    host->dtls = net_dtls_create(&made);
+    return host->dtls;
+}
 
 static bool open_socket(struct net_enet_host *host)
 {
     const struct net_enet_setup *setup = &host->setup;
-    host->filter = (struct net_enet_filter){.receive = filter, .user = host};
+    host->filter = (struct net_enet_filter){
+        .receive = host->dtls ? filter_dtls : filter_plain,
+        .seal = host->dtls ? seal : NULL,
+        .user = host,
+    };
+    const struct net_enet_filter *dial_filter = host->dtls ? &host->filter : NULL;
     host->socket = setup->bind ? net_enet_socket_listen(setup->bind, &host->filter, setup->drops)
-                               : net_enet_socket_dial(setup->remote, setup->drops);
+                               : net_enet_socket_dial(setup->remote, dial_filter, setup->drops);
     if (host->socket && !net_enet_platform_attach(host->enet, host->socket)) {
         net_enet_socket_destroy(host->socket);
         host->socket = NULL;
@@ -433,13 +594,14 @@ struct net_enet_host *net_enet_host_create(const struct net_enet_setup *setup)
     if (!host) {
         return NULL;
     }
+    const uint32_t mtu = setup->has_dtls ? NET_DTLS_DATA_BYTES : NET_ENET_MTU;
     host->setup = *setup;
     host->peers_max = setup->peers;
     host->granted_bytes = SPARE_BYTES + setup->peers * (sizeof(ENetPeer) + setup->waiting_bytes);
     net_enet_memory_grant(host->granted_bytes);
     host->rules = (struct net_enet_guard_rules){
         .message_max = LIMIT_MESSAGE_BYTES,
-        .mtu_max = NET_ENET_MTU,
+        .mtu_max = mtu,
         .ahead_max = setup->bind ? AHEAD_MAX : DIAL_AHEAD_MAX,
         .listens = setup->bind != NULL,
     };
@@ -448,7 +610,7 @@ struct net_enet_host *net_enet_host_create(const struct net_enet_setup *setup)
     host->peers =
         net_udp_cookies_init(&host->cookies) ? calloc(setup->peers, sizeof(*host->peers)) : NULL;
     host->enet = host->peers ? enet_host_create(NULL, setup->peers, setup->channels, 0, 0) : NULL;
-    if (!host->enet || !open_socket(host)) {
+    if (!host->enet || (setup->has_dtls && !open_dtls(host)) || !open_socket(host)) {
         int reason = errno;
         net_enet_host_destroy(host);
         errno = reason;
@@ -457,10 +619,10 @@ struct net_enet_host *net_enet_host_create(const struct net_enet_setup *setup)
     for (size_t i = 0; i < setup->peers; i++) {
         host->peers[i].host = host;
         host->enet->peers[i].data = &host->peers[i];
-        host->enet->peers[i].mtu = NET_ENET_MTU;
+        host->enet->peers[i].mtu = mtu;
     }
     host->enet->intercept = intercept;
-    host->enet->mtu = NET_ENET_MTU;
+    host->enet->mtu = mtu;
     host->enet->maximumPacketSize = LIMIT_MESSAGE_BYTES;
     host->enet->maximumWaitingData = setup->waiting_bytes;
     host->enet->peerCount = 1;
@@ -472,11 +634,14 @@ void net_enet_host_destroy(struct net_enet_host *host)
     if (!host) {
         return;
     }
+    if (host->enet && host->socket) {
+        enet_host_flush(host->enet);
+        count_traffic(host);
+    }
+    net_dtls_destroy(host->dtls); // has something to say, too
     if (host->enet) {
         if (host->socket) {
-            enet_host_flush(host->enet);
             net_enet_socket_flush(host->socket);
-            count_traffic(host);
         }
         host->enet->peerCount = host->peers_max;
         enet_host_destroy(host->enet);
@@ -488,6 +653,12 @@ void net_enet_host_destroy(struct net_enet_host *host)
 }
 
 // ---- peers
+
+void net_enet_host_drop(struct net_enet_host *host, ENetPeer *peer)
+{
+    enet_peer_reset(peer);
+    release_session(host, peer);
+}
 
 void net_enet_host_remote(struct net_enet_host *host, const ENetPeer *peer, struct net_addr *addr)
 {

@@ -10,6 +10,7 @@
 
 #include <enet/enet.h>
 
+#include "net/dtls.h"
 #include "net/enet_guard.h"
 #include "net/enet_socket.h"
 #include "net/transport.h"
@@ -20,6 +21,11 @@ struct net_enet_user {
     bool (*admit)(void *user, const struct net_addr *remote);
     // As from enet_host_service(); never NONE. A received packet is the user's to destroy.
     void (*event)(void *user, const ENetEvent *event);
+    // With DTLS. What the next session begins with, a reference of its own; and a client who got
+    // none (see struct net_dtls_user).
+    struct net_tls_credentials *(*credentials)(void *user);
+    void (*failed)(void *user, const struct net_addr *remote, const char *problem,
+                   const char *alert);
 };
 
 struct net_enet_setup {
@@ -29,11 +35,14 @@ struct net_enet_setup {
     size_t channels;
     size_t waiting_bytes; // received and not yet taken, per peer
     enum net_udp_cookie_mode cookies;
-    bool authentic; // nobody can forge datagrams on the way, so a goodbye is one
     const struct net_enet_user *calls;
     void *user;
     struct net_traffic *traffic; // borrowed, as are the drops
     struct net_udp_drops *drops;
+    // With DTLS, or all zeroes.
+    bool has_dtls; // so nobody can forge datagrams on the way, and a goodbye is one
+    uint64_t handshake_ns;
+    struct net_dtls_counters *handshakes;
 };
 
 // What is known of an ENet peer beside what ENet knows; at the same index.
@@ -45,6 +54,7 @@ struct net_enet_peer {
     uint64_t goodbye_ns;                         // when one came, and nothing since; 0 = none
     uint8_t goodbye[4 + NET_ENET_GOODBYE_BYTES]; // a datagram with nothing else
     uint8_t goodbye_size;
+    struct net_dtls_handle session; // that it uses, once it is connected
 };
 
 struct net_enet_host {
@@ -62,12 +72,14 @@ struct net_enet_host {
     // A listener's: peers that are half open without a cookie, at most so many.
     unsigned unproven, unproven_max;
     struct net_udp_cookies cookies;
-    // A dial's, until it has a cookie or has asked in vain.
+    struct net_dtls *dtls; // NULL without
+    // A dial's, until it has a cookie or has asked in vain, or has a session.
     bool asking;
     unsigned asked;
     uint64_t ask_ns; // when next
     uint32_t nonce;
-    uint32_t cookie; // 0 = none yet
+    uint32_t cookie;      // 0 = none yet
+    struct error problem; // why there is no session
 };
 
 // NULL with errno set.
@@ -78,17 +90,26 @@ void net_enet_host_destroy(struct net_enet_host *host);
 // Reads what has come and lets ENet's timers run; once per `now_ns`. True when it has swept, too,
 // which it does ten times a second.
 bool net_enet_host_service(struct net_enet_host *host, uint64_t now_ns);
-// Sends what was queued since the last time, if anything was.
-void net_enet_host_flush(struct net_enet_host *host);
+// Sends what was queued since the last time, if anything was. Goes on with so many steps of
+// handshakes first (see NET_DTLS_STEPS).
+void net_enet_host_flush(struct net_enet_host *host, uint64_t now_ns, unsigned steps);
+// When it wants to be serviced and flushed although nothing has come; CLOCK_NEVER: not at all.
+uint64_t net_enet_host_due_ns(const struct net_enet_host *host);
+// Clients are getting ready to connect.
+bool net_enet_host_is_rising(const struct net_enet_host *host);
 // Something was queued for a peer.
 static inline void net_enet_host_wants_flush(struct net_enet_host *host)
 {
     host->unsent = true;
 }
 
-// To the address that a dial was made for. Asks for a cookie first; a server that gives none within
-// some hundred milliseconds is connected to without.
-void net_enet_host_connect(struct net_enet_host *host, uint64_t now_ns);
+// To the address that a dial was made for. Shakes hands first where there is DTLS, for which `name`
+// is that of the server; elsewhere asks for a cookie, and a server that gives none within some
+// hundred milliseconds is connected to without. False without memory.
+bool net_enet_host_connect(struct net_enet_host *host, const char *name, uint64_t now_ns)
+    BASE_MUST_USE;
+// Forgets a peer at once, without a word to him and without an event.
+void net_enet_host_drop(struct net_enet_host *host, ENetPeer *peer);
 void net_enet_host_remote(struct net_enet_host *host, const ENetPeer *peer, struct net_addr *addr);
 // True when a peer that is gone now had said goodbye, false when it was lost.
 bool net_enet_host_left(const struct net_enet_host *host, const ENetPeer *peer);

@@ -55,7 +55,7 @@ struct net_enet_socket {
     int fd;
     bool v6;
     struct net_udp_drops *drops;
-    const struct net_enet_filter *filter; // NULL for a dial
+    const struct net_enet_filter *filter; // NULL for a dial without
     struct net_addr_map *map;             // for a listener that takes IPv6
     struct batch_in *in;                  // NULL for a dial, as are the rest
     struct batch_out *out;
@@ -170,12 +170,14 @@ struct net_enet_socket *net_enet_socket_listen(const struct net_addr *bind_to,
 }
 
 struct net_enet_socket *net_enet_socket_dial(const struct net_addr *remote,
+                                             const struct net_enet_filter *filter,
                                              struct net_udp_drops *drops)
 {
     struct net_enet_socket *socket = socket_make(!net_addr_is_v4(remote), drops);
     if (!socket) {
         return NULL;
     }
+    socket->filter = filter;
     socket->remote = *remote;
     struct sockaddr_storage name;
     socklen_t name_size = net_addr_to_sockaddr(remote, socket->v6, &name);
@@ -211,7 +213,7 @@ static uint32_t v4_of(const struct net_addr *addr)
 void net_enet_socket_real(struct net_enet_socket *socket, const struct net_enet_name *name,
                           struct net_addr *addr)
 {
-    if (!socket->filter) {
+    if (!socket->in) {
         *addr = socket->remote;
         return;
     }
@@ -352,6 +354,7 @@ static size_t receive_batched(struct net_enet_socket *socket, struct net_enet_na
 static size_t receive_connected(struct net_enet_socket *socket, struct net_enet_name *from,
                                 uint8_t *bytes, size_t room)
 {
+    const struct net_enet_filter *filter = socket->filter;
     while (socket->budget > 0) {
         struct iovec iov = {.iov_base = bytes, .iov_len = room};
         struct mmsghdr header = {.msg_hdr = {.msg_iov = &iov, .msg_iovlen = 1}};
@@ -359,12 +362,15 @@ static size_t receive_connected(struct net_enet_socket *socket, struct net_enet_
             return 0;
         }
         socket->budget--;
-        enum net_udp_drop reason = inspect(&header.msg_hdr, header.msg_len, &socket->remote);
-        if (reason == NET_UDP_KEPT) {
+        size_t size = header.msg_len;
+        enum net_udp_drop reason = inspect(&header.msg_hdr, size, &socket->remote);
+        if (reason != NET_UDP_KEPT) {
+            net_udp_drops_count(socket->drops, reason);
+        } else if (!filter || filter->receive(filter->user, &socket->remote, bytes, &size, room) !=
+                                  NET_ENET_FILTER_DROP) {
             *from = net_enet_socket_peer(socket);
-            return header.msg_len;
+            return size;
         }
-        net_udp_drops_count(socket->drops, reason);
     }
     return 0;
 }
@@ -413,8 +419,9 @@ void net_enet_socket_flush(struct net_enet_socket *socket)
     }
 }
 
-// Room for one more datagram to `to`, or NULL, counted, when the kernel takes no more.
-static uint8_t *queue_slot(struct net_enet_socket *socket, const struct net_addr *to, size_t size)
+// Room for one more datagram, or NULL, counted, when the kernel takes no more. It is the queue's
+// once queue_slot_filled() is called.
+static uint8_t *queue_slot(struct net_enet_socket *socket)
 {
     struct batch_out *out = socket->out;
     if (out->count == NET_ENET_BATCH_OUT) {
@@ -424,20 +431,16 @@ static uint8_t *queue_slot(struct net_enet_socket *socket, const struct net_addr
             return NULL;
         }
     }
+    return out->bytes[out->count];
+}
+
+static void queue_slot_filled(struct net_enet_socket *socket, const struct net_addr *to,
+                              size_t size)
+{
+    struct batch_out *out = socket->out;
     unsigned at = out->count++;
     out->headers[at].msg_hdr.msg_namelen = net_addr_to_sockaddr(to, socket->v6, &out->names[at]);
     out->iov[at].iov_len = size;
-    return out->bytes[at];
-}
-
-void net_enet_socket_answer(struct net_enet_socket *socket, const struct net_addr *to,
-                            struct bytes_span datagram)
-{
-    assert(socket->out && datagram.size <= NET_ENET_MTU);
-    uint8_t *slot = queue_slot(socket, to, datagram.size);
-    if (slot) {
-        memcpy(slot, datagram.data, datagram.size);
-    }
 }
 
 static void send_connected(struct net_enet_socket *socket, const struct iovec *parts, size_t count)
@@ -450,25 +453,76 @@ static void send_connected(struct net_enet_socket *socket, const struct iovec *p
     }
 }
 
+static void send_whole(struct net_enet_socket *socket, struct bytes_span datagram)
+{
+    if (send(socket->fd, datagram.data, datagram.size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+        net_udp_drops_count(socket->drops, NET_UDP_UNSENT);
+    }
+}
+
+void net_enet_socket_answer(struct net_enet_socket *socket, const struct net_addr *to,
+                            struct bytes_span datagram)
+{
+    assert(datagram.size <= NET_ENET_MTU);
+    if (!socket->out) {
+        send_whole(socket, datagram);
+        return;
+    }
+    uint8_t *slot = queue_slot(socket);
+    if (slot) {
+        memcpy(slot, datagram.data, datagram.size);
+        queue_slot_filled(socket, to, datagram.size);
+    }
+}
+
+static size_t gather(const struct iovec *parts, size_t count, uint8_t to[NET_ENET_MTU])
+{
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++) {
+        assert(parts[i].iov_len <= NET_ENET_MTU - size);
+        memcpy(to + size, parts[i].iov_base, parts[i].iov_len);
+        size += parts[i].iov_len;
+    }
+    return size;
+}
+
+static size_t seal(struct net_enet_socket *socket, const struct net_addr *to,
+                   const struct iovec *parts, size_t count, uint8_t sealed[NET_ENET_MTU])
+{
+    const struct net_enet_filter *filter = socket->filter;
+    size_t size = filter->seal(filter->user, to, parts, count, sealed);
+    if (size == 0) {
+        net_udp_drops_count(socket->drops, NET_UDP_UNSENT);
+    }
+    return size;
+}
+
+static void send_sealed(struct net_enet_socket *socket, const struct iovec *parts, size_t count)
+{
+    uint8_t sealed[NET_ENET_MTU];
+    size_t size = seal(socket, &socket->remote, parts, count, sealed);
+    if (size > 0) {
+        send_whole(socket, bytes_of(sealed, size));
+    }
+}
+
 void net_enet_socket_send(struct net_enet_socket *socket, const struct net_enet_name *to,
                           const struct iovec *parts, size_t count)
 {
+    bool sealed = socket->filter && socket->filter->seal;
     assert(count <= NET_ENET_PARTS_MAX);
     if (!socket->out) {
-        send_connected(socket, parts, count);
+        (sealed ? send_sealed : send_connected)(socket, parts, count);
         return;
     }
     struct net_addr addr;
     net_enet_socket_real(socket, to, &addr);
-    size_t size = 0;
-    for (size_t i = 0; i < count; i++) {
-        size += parts[i].iov_len;
-    }
-    assert(size <= NET_ENET_MTU);
-    uint8_t *slot = queue_slot(socket, &addr, size);
-    for (size_t i = 0; slot && i < count; i++) {
-        memcpy(slot, parts[i].iov_base, parts[i].iov_len);
-        slot += parts[i].iov_len;
+    uint8_t *slot = queue_slot(socket);
+    size_t size = !slot    ? 0
+                  : sealed ? seal(socket, &addr, parts, count, slot)
+                           : gather(parts, count, slot);
+    if (size > 0) {
+        queue_slot_filled(socket, &addr, size);
     }
 }
 

@@ -42,6 +42,9 @@ struct net_enet_filter {
     // May change the datagram in place (`room` bytes from its start are there) and its size.
     enum net_enet_filter_verdict (*receive)(void *user, const struct net_addr *from,
                                             uint8_t *datagram, size_t *size, size_t room);
+    // What goes to the wire in place of `parts`: its size; 0: nothing. NULL: they go as they are.
+    size_t (*seal)(void *user, const struct net_addr *to, const struct iovec *parts, size_t count,
+                   uint8_t sealed[NET_ENET_MTU]);
     void *user;
 };
 
@@ -52,8 +55,9 @@ struct net_enet_socket;
 struct net_enet_socket *net_enet_socket_listen(const struct net_addr *bind,
                                                const struct net_enet_filter *filter,
                                                struct net_udp_drops *drops) BASE_MUST_USE;
-// A socket that is connected to `remote` and hears nobody else.
+// A socket that is connected to `remote` and hears nobody else; the filter may be NULL.
 struct net_enet_socket *net_enet_socket_dial(const struct net_addr *remote,
+                                             const struct net_enet_filter *filter,
                                              struct net_udp_drops *drops) BASE_MUST_USE;
 // What was queued and not flushed is lost.
 void net_enet_socket_destroy(struct net_enet_socket *socket);
@@ -71,12 +75,12 @@ void net_enet_socket_begin(struct net_enet_socket *socket, uint64_t now_ns);
 // The size of the next datagram, at most NET_ENET_MTU; 0 when there is none or the turn is over.
 size_t net_enet_socket_receive(struct net_enet_socket *socket, struct net_enet_name *from,
                                uint8_t *bytes, size_t room) BASE_MUST_USE;
-// Queues a datagram, or sends it where there is no queue. What cannot be sent is counted.
+// Seals and queues a datagram, or sends it where there is no queue. What cannot be sent is counted.
 void net_enet_socket_send(struct net_enet_socket *socket, const struct net_enet_name *to,
                           const struct iovec *parts, size_t count);
 // Hands what is queued to the kernel; what it does not take stays queued.
 void net_enet_socket_flush(struct net_enet_socket *socket);
-// Queues a datagram to somebody whom ENet does not know.
+// Likewise, as it is, whether ENet knows the address or not.
 void net_enet_socket_answer(struct net_enet_socket *socket, const struct net_addr *to,
                             struct bytes_span datagram);
 // How much is queued, in datagrams.

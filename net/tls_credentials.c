@@ -331,8 +331,12 @@ static int on_client_hello(gnutls_session_t session, unsigned type, unsigned whe
     if (!incoming) {
         return 0;
     }
-    // What is malformed is refused where it is read for good.
-    (void)gnutls_ext_raw_parse(host, on_extension, message, GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO);
+    // A client of DTLS counts its versions down from 0xfeff. What is malformed is refused where it
+    // is read for good.
+    bool is_dtls = message->size > 0 && message->data[0] == 0xfe;
+    (void)gnutls_ext_raw_parse(host, on_extension, message,
+                               is_dtls ? GNUTLS_EXT_RAW_FLAG_DTLS_CLIENT_HELLO
+                                       : GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO);
     const struct group *group = host[0] ? find_group(credentials, host) : NULL;
     if (!group && host[0] && credentials->sni_strict) {
         return GNUTLS_E_UNRECOGNIZED_NAME;

@@ -13,10 +13,12 @@
 struct gnutls_session_int;
 struct net_tls_credentials;
 
-// TLS 1.2 and 1.3, ephemeral keys and AEAD only (RFC 9325).
+// TLS 1.2 and 1.3 and DTLS 1.2, ephemeral keys and AEAD only (RFC 9325). Each kind of session takes
+// the versions that are its own.
 #define NET_TLS_PRIORITIES                                                                         \
-    "NONE:+VERS-TLS1.3:+VERS-TLS1.2:+ECDHE-ECDSA:+ECDHE-RSA:+AES-128-GCM:+AES-256-GCM:"            \
-    "+CHACHA20-POLY1305:+AEAD:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:+SIGN-ALL:"          \
+    "NONE:+VERS-TLS1.3:+VERS-TLS1.2:+VERS-DTLS1.2:+ECDHE-ECDSA:+ECDHE-RSA:+AES-128-GCM:"           \
+    "+AES-256-GCM:+CHACHA20-POLY1305:+AEAD:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:+SIGN-" \
+    "ALL:"                                                                                         \
     "-SIGN-RSA-SHA1:-SIGN-ECDSA-SHA1:+COMP-NULL:+CTYPE-SRV-X509:%SERVER_PRECEDENCE"
 
 struct net_tls_certificates {

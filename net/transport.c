@@ -39,6 +39,20 @@ void net_hub_add(struct net_hub *hub, struct net_endpoint *endpoint)
     hub->endpoints = endpoint;
 }
 
+bool net_hub_has_certificate(const struct net_hub *hub, const struct net_transport *transport,
+                             const struct url *url, struct error *error)
+{
+    char text[URL_TEXT_BYTES];
+    if (!transport->needs_certificate || hub->tls) {
+        return true;
+    }
+    url_format(url, text);
+    return error_set(error,
+                     "%s needs a certificate: give --tls-cert and --tls-key, or --dev for a "
+                     "self-signed one",
+                     text);
+}
+
 // Parses the URL and fills in the scheme's port; NULL when either is not known.
 static const struct net_transport *look_up(const char *text, struct url *url, struct error *error)
 {
@@ -89,9 +103,11 @@ const struct net_transport *net_transport_of_listener(const char *url_text, stru
     url_query_keys(url, note_unknown_key, &unknown);
     if (unknown.name[0]) {
         error_set(error, "%s: a listener has no ?%s=%s", url_text, unknown.name,
-                  transport->needs_certificate ? "; there is ?cert=NAME, ?proxy=1 and ?public=URL"
-                  : transport->takes_proxy     ? "; there is ?proxy=1 and ?public=URL"
-                                               : "; there is ?public=URL");
+                  !transport->takes_proxy
+                      ? (transport->needs_certificate ? "; there is ?cert=NAME and ?public=URL"
+                                                      : "; there is ?public=URL")
+                  : transport->needs_certificate ? "; there is ?cert=NAME, ?proxy=1 and ?public=URL"
+                                                 : "; there is ?proxy=1 and ?public=URL");
         return NULL;
     }
     char value[URL_QUERY_BYTES];

@@ -56,7 +56,7 @@ const struct net_transport *net_transport_find(const char *scheme);
 // there.
 const struct net_transport *net_transport_of_listener(const char *url_text, struct url *url,
                                                       struct error *error);
-// "udp, tcp, tls, ws, wss" for error lines.
+// "udp, dtls, tcp, tls, ws, wss" for error lines.
 const char *net_transport_schemes(void);
 
 struct net_endpoint_impl {
@@ -89,7 +89,7 @@ struct net_hub {
     uint64_t last_number;              // of a link
     struct blocks blocks;              // for messages to single players
     const struct net_origins *origins; // NULL: those of the settings
-    struct net_tls_server *tls;        // certificate for tls:// and wss://; NULL when there is none
+    struct net_tls_server *tls;        // certificates of listeners; NULL when there are none
     // How dials check certificates; see net/client.h.
     bool dial_insecure;
     const char *dial_ca_file;
@@ -112,6 +112,9 @@ unsigned net_hub_link_count(const struct net_hub *hub);
 
 // For transports: registers an endpoint that they have made.
 void net_hub_add(struct net_hub *hub, struct net_endpoint *endpoint);
+// For transports: false, with what the operator has to do, when a listener lacks a certificate.
+bool net_hub_has_certificate(const struct net_hub *hub, const struct net_transport *transport,
+                             const struct url *url, struct error *error) BASE_MUST_USE;
 
 // Counters by transport, made on first use; `transport` is a scheme.
 struct net_traffic {

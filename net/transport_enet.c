@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// udp:// — links over ENet peers.
+// udp:// and dtls:// — links over ENet peers.
 //
 // Owns the mapping between ENet's peers and links; the hosts themselves are net/enet_host's.
 // Channel 0 carries reliable messages, channel 1 the others, which ENet sequences (a late snapshot
@@ -18,6 +18,8 @@
 
 #include "net/enet_host.h"
 #include "net/enet_platform.h"
+#include "net/tls_problem.h"
+#include "net/tls_store.h"
 
 enum {
     CHANNEL_RELIABLE,
@@ -29,6 +31,7 @@ enum {
 #define DIAL_SERVICE_NS    (20 * CLOCK_NS_PER_MS) // a quiet dial's retransmissions and pings
 #define TIMEOUT_MIN_MS     5000
 #define TIMEOUT_MAX_MS     10000
+#define TICK_NEAR_NS       (1 * CLOCK_NS_PER_MS) // too near for handshakes
 #define SPARE_PEERS_MAX    256
 #define WAITING_BYTES      (64 << 10) // received and not yet taken, per peer of a listener
 #define DIAL_WAITING_BYTES (1 << 20)  // a client may take its messages late
@@ -57,6 +60,7 @@ struct enet_port {
     struct enet_endpoint *endpoint;
     struct net_enet_host *host;
     struct loop_fd watch;
+    struct loop_timer wake; // for the host's own sake
     size_t link_max;
     struct enet_link *links;
     unsigned open_links;
@@ -73,7 +77,10 @@ struct enet_endpoint {
     struct net_hub *hub;
     struct net_traffic traffic;
     struct net_udp_drops drops;
-    const struct net_acceptor *acceptor; // NULL for dials
+    struct net_dtls_counters handshakes;
+    const struct net_acceptor *acceptor;     // NULL for dials
+    struct net_tls_listener *tls;            // listeners with DTLS
+    struct net_tls_credentials *credentials; // dials with DTLS
     bool accepting;
     struct enet_port *ports;
 };
@@ -139,7 +146,8 @@ static struct loop *port_loop(const struct enet_port *port)
 // Joins are served at once; once everybody plays, the socket is read at tick edges only.
 static void port_set_pace(struct enet_port *port)
 {
-    bool urgent = port->urgent_links > 0 || port->open_links == 0;
+    bool urgent =
+        port->urgent_links > 0 || port->open_links == 0 || net_enet_host_is_rising(port->host);
     loop_fd_set(port_loop(port), &port->watch, LOOP_READ, urgent ? LOOP_URGENT : LOOP_PACED);
 }
 
@@ -153,7 +161,8 @@ static void link_take(struct enet_link *link, enum link_state state)
         .number = ++port->endpoint->hub->last_number,
     };
     net_enet_host_remote(port->host, link->peer, &link->base.remote);
-    link->base.confidential = net_addr_is_loopback(&link->base.remote);
+    link->base.confidential =
+        port->endpoint->base.transport->confidential || net_addr_is_loopback(&link->base.remote);
     link->state = state;
     link->urgent = true;
     link->failure = 0;
@@ -187,7 +196,9 @@ static void link_free(struct enet_link *link)
 
 static void link_report_closed(struct enet_link *link, uint16_t code)
 {
-    link->base.handler->closed(link->base.user, &link->base, code, net_close_text(code));
+    const char *problem = link->port->host->problem.text;
+    link->base.handler->closed(link->base.user, &link->base, code,
+                               problem[0] ? problem : net_close_text(code));
 }
 
 // The end comes from below: ENet's peer is already gone.
@@ -357,7 +368,27 @@ static bool on_admit(void *user, const struct net_addr *remote)
            (!acceptor->admit_address || acceptor->admit_address(acceptor->user, remote));
 }
 
-static const struct net_enet_user host_user = {.admit = on_admit, .event = on_event};
+static struct net_tls_credentials *on_credentials(void *user)
+{
+    const struct enet_endpoint *endpoint = ((struct enet_port *)user)->endpoint;
+    return endpoint->tls ? net_tls_listener_credentials(endpoint->tls)
+                         : net_tls_credentials_ref(endpoint->credentials);
+}
+
+// There is no link yet that could have a number.
+static void on_failed(void *user, const struct net_addr *remote, const char *problem,
+                      const char *alert)
+{
+    const struct enet_endpoint *endpoint = ((struct enet_port *)user)->endpoint;
+    net_tls_log_failure(endpoint->base.url, ++endpoint->hub->last_number, remote, problem, alert);
+}
+
+static const struct net_enet_user host_user = {
+    .admit = on_admit,
+    .event = on_event,
+    .credentials = on_credentials,
+    .failed = on_failed,
+};
 
 static void port_end_failed(struct enet_port *port)
 {
@@ -378,7 +409,7 @@ static void port_end_overdue(struct enet_port *port, uint64_t now_ns)
         struct enet_link *link = &port->links[i];
         bool waits = link->state == LINK_CONNECTING || link->state == LINK_CLOSING;
         if (waits && now_ns >= link->deadline_ns) {
-            enet_peer_reset(link->peer);
+            net_enet_host_drop(port->host, link->peer);
             link_lost(link, NET_CLOSE_LOST);
         }
     }
@@ -400,10 +431,42 @@ static void port_ready(void *context, unsigned ready)
     port_service(port, loop_now_ns(port_loop(port)));
 }
 
+static void port_woken(void *context)
+{
+    port_ready(context, 0);
+}
+
+// Handshakes wait for a moment at which no tick is near.
+static unsigned port_steps(const struct enet_port *port, uint64_t now_ns)
+{
+    const struct net_tls_listener *tls = port->endpoint->tls;
+    uint64_t deadline_ns = loop_deadline_ns(port_loop(port));
+    if (deadline_ns > now_ns && deadline_ns - now_ns < TICK_NEAR_NS) {
+        return 0;
+    }
+    return tls && net_tls_listener_is_slow(tls) ? NET_DTLS_SLOW_STEPS : NET_DTLS_STEPS;
+}
+
+static void port_flush(struct enet_port *port, uint64_t now_ns)
+{
+    struct loop *loop = port_loop(port);
+    unsigned steps = port_steps(port, now_ns);
+    net_enet_host_flush(port->host, now_ns, steps);
+    uint64_t due_ns = net_enet_host_due_ns(port->host);
+    if (due_ns == CLOCK_NEVER) {
+        loop_timer_cancel(loop, &port->wake);
+    } else {
+        loop_timer_set(loop, &port->wake, steps > 0 ? due_ns : loop_deadline_ns(loop));
+    }
+    port_set_pace(port);
+}
+
 // For a listener `bind`, for a dial `remote`. NULL with errno set.
 static struct enet_port *port_create(struct enet_endpoint *endpoint, const struct net_addr *bind,
                                      const struct net_addr *remote, size_t peers)
 {
+    const struct config *config = endpoint->hub->config;
+    bool has_dtls = endpoint->base.transport->needs_certificate;
     struct enet_port *port = calloc(1, sizeof(*port));
     if (!port) {
         return NULL;
@@ -414,13 +477,16 @@ static struct enet_port *port_create(struct enet_endpoint *endpoint, const struc
         .peers = peers,
         .channels = CHANNELS,
         .waiting_bytes = bind ? WAITING_BYTES : DIAL_WAITING_BYTES,
-        .cookies = (enum net_udp_cookie_mode)endpoint->hub->config->udp_cookie,
-        .authentic = endpoint->base.transport->confidential,
+        .cookies = has_dtls ? NET_UDP_COOKIE_OFF : (enum net_udp_cookie_mode)config->udp_cookie,
+        .has_dtls = has_dtls,
+        .handshake_ns = (uint64_t)config->tls_handshake_ms * CLOCK_NS_PER_MS,
+        .handshakes = &endpoint->handshakes,
         .calls = &host_user,
         .user = port,
         .traffic = &endpoint->traffic,
         .drops = &endpoint->drops,
     };
+    loop_timer_init(&port->wake, port_woken, port);
     port->endpoint = endpoint;
     port->link_max = peers;
     port->links = calloc(peers, sizeof(*port->links));
@@ -452,6 +518,7 @@ fail:;
 // The port is already out of its endpoint's list.
 static void port_destroy(struct enet_port *port)
 {
+    loop_timer_cancel(port_loop(port), &port->wake);
     loop_fd_remove(port_loop(port), &port->watch);
     for (size_t i = 0; i < port->link_max; i++) {
         if (port->links[i].state == LINK_OPEN) {
@@ -497,9 +564,8 @@ static void endpoint_pump(struct net_endpoint *base, uint64_t now_ns)
 
 static void endpoint_flush(struct net_endpoint *base, uint64_t now_ns)
 {
-    (void)now_ns;
     for (struct enet_port *port = endpoint_of(base)->ports; port; port = port->next) {
-        net_enet_host_flush(port->host);
+        port_flush(port, now_ns);
     }
 }
 
@@ -516,6 +582,7 @@ static void endpoint_destroy(struct net_endpoint *base)
         endpoint->ports = port->next;
         port_destroy(port);
     }
+    net_tls_credentials_unref(endpoint->credentials);
     free(endpoint);
 }
 
@@ -545,6 +612,7 @@ static struct enet_endpoint *endpoint_create(struct net_hub *hub, const struct n
     endpoint->accepting = acceptor != NULL;
     net_traffic_init(&endpoint->traffic, hub->counters, self->scheme);
     net_udp_drops_init(&endpoint->drops, hub->counters, endpoint->traffic.dropped);
+    net_dtls_counters_init(&endpoint->handshakes, hub->counters);
     return endpoint;
 }
 
@@ -572,12 +640,22 @@ static size_t peers_for(const struct config *config)
     return peers < LIMIT_UDP_PEERS ? peers : LIMIT_UDP_PEERS;
 }
 
+// `bound` is the listener's URL with the port that it has got.
+static bool show_certificate(struct enet_endpoint *endpoint, const struct url *bound,
+                             struct error *error)
+{
+    if (endpoint->base.transport->needs_certificate) {
+        endpoint->tls = net_tls_listener_open(endpoint->hub->tls, bound, error);
+    }
+    return endpoint->tls || !endpoint->base.transport->needs_certificate;
+}
+
 struct net_endpoint *net_enet_listen(struct net_hub *hub, const struct net_transport *self,
                                      const struct url *url, const struct net_acceptor *acceptor,
                                      struct error *error)
 {
     struct net_addr address;
-    if (!resolve(url, &address, error)) {
+    if (!net_hub_has_certificate(hub, self, url, error) || !resolve(url, &address, error)) {
         return NULL;
     }
     struct enet_endpoint *endpoint = endpoint_create(hub, self, acceptor, error);
@@ -588,7 +666,7 @@ struct net_endpoint *net_enet_listen(struct net_hub *hub, const struct net_trans
     if (!port) {
         error_set(error, "%s://%s:%u: cannot listen: %s", self->scheme, url->host, url->port,
                   strerror(errno));
-        free(endpoint);
+        endpoint_destroy(&endpoint->base);
         return NULL;
     }
     struct net_addr local;
@@ -596,6 +674,10 @@ struct net_endpoint *net_enet_listen(struct net_hub *hub, const struct net_trans
     struct url bound = *url;
     bound.port = local.port;
     url_format(&bound, endpoint->base.url);
+    if (!show_certificate(endpoint, &bound, error)) {
+        endpoint_destroy(&endpoint->base);
+        return NULL;
+    }
     net_hub_add(hub, &endpoint->base);
     return &endpoint->base;
 }
@@ -611,6 +693,25 @@ static struct enet_endpoint *find_dialer(const struct net_hub *hub,
     return NULL;
 }
 
+// What all dials share, above all the trusted certificates, which are costly to load.
+static struct enet_endpoint *dialer_create(struct net_hub *hub, const struct net_transport *self,
+                                           struct error *error)
+{
+    struct enet_endpoint *dialer = endpoint_create(hub, self, NULL, error);
+    if (dialer && self->needs_certificate) {
+        dialer->credentials =
+            net_tls_client_credentials_create(hub->dial_insecure, hub->dial_ca_file, error);
+        if (!dialer->credentials) {
+            endpoint_destroy(&dialer->base);
+            return NULL;
+        }
+    }
+    if (dialer) {
+        net_hub_add(hub, &dialer->base);
+    }
+    return dialer;
+}
+
 struct net_link *net_enet_dial(struct net_hub *hub, const struct net_transport *self,
                                const struct url *url, const struct net_link_handler *handler,
                                void *user, struct error *error)
@@ -621,21 +722,20 @@ struct net_link *net_enet_dial(struct net_hub *hub, const struct net_transport *
     }
     struct enet_endpoint *dialer = find_dialer(hub, self);
     if (!dialer) {
-        dialer = endpoint_create(hub, self, NULL, error);
-        if (!dialer) {
-            return NULL;
-        }
-        net_hub_add(hub, &dialer->base);
+        dialer = dialer_create(hub, self, error);
     }
+    if (!dialer) {
+        return NULL;
+    }
+    uint64_t now_ns = loop_now_ns(hub->loop);
     struct enet_port *port = port_create(dialer, NULL, &address, 1);
-    if (!port) {
+    if (!port || !net_enet_host_connect(port->host, url->host, now_ns)) {
         error_set(error, "%s://%s:%u: cannot connect: %s", self->scheme, url->host, url->port,
                   strerror(errno));
         return NULL;
     }
     link_take(&port->links[0], LINK_CONNECTING);
-    port->links[0].deadline_ns = loop_now_ns(hub->loop) + HANDSHAKE_NS;
-    net_enet_host_connect(port->host, loop_now_ns(hub->loop));
+    port->links[0].deadline_ns = now_ns + HANDSHAKE_NS;
     net_link_attach(&port->links[0].base, handler, user);
     return &port->links[0].base;
 }

@@ -260,11 +260,8 @@ static bool bind_endpoint(struct net_stream_endpoint *endpoint, const struct url
     char url_text[URL_TEXT_BYTES];
     char value[URL_QUERY_BYTES];
     url_format(url, url_text);
-    if (endpoint->stack->has_tls && !endpoint->hub->tls) {
-        return error_set(error,
-                         "%s needs a certificate: give --tls-cert and --tls-key, or --dev for a "
-                         "self-signed one",
-                         url_text);
+    if (!net_hub_has_certificate(endpoint->hub, endpoint->base.transport, url, error)) {
+        return false;
     }
     if (net_addr_resolve(url->host, url->port, &addr, 1, error) == 0) {
         return error_prefix(error, "%s", url_text);

@@ -16,6 +16,12 @@ static const struct net_transport transports[] = {
      .listen = net_memory_listen,
      .dial = net_memory_dial},
     {.scheme = "udp", .default_port = 7777, .listen = net_enet_listen, .dial = net_enet_dial},
+    {.scheme = "dtls",
+     .default_port = 7778,
+     .confidential = true,
+     .needs_certificate = true,
+     .listen = net_enet_listen,
+     .dial = net_enet_dial},
     {.scheme = "tcp",
      .default_port = 7778,
      .takes_proxy = true,
@@ -57,5 +63,5 @@ const struct net_transport *net_transport_find(const char *scheme)
 // Without memory, which is for tests inside one process.
 const char *net_transport_schemes(void)
 {
-    return "udp, tcp, tls, ws, wss";
+    return "udp, dtls, tcp, tls, ws, wss";
 }

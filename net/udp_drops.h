@@ -11,6 +11,10 @@
     X(EMPTY, "empty")                             /* no bytes at all */                            \
     X(OVERSIZE, "oversize")                       /* more than any honest datagram has */          \
     X(PORT_ZERO, "port_zero")                     /* nobody can be answered there */               \
+    X(RECORD, "record")                           /* dtls: not one that DTLS can have made */      \
+    X(NO_SESSION, "no_session")                   /* dtls: of no handshake and no session */       \
+    X(RECORD_DISCARDED, "record_discarded")       /* dtls: forged, damaged, or a replay */         \
+    X(HANDSHAKES, "handshakes")                   /* dtls: too many at once */                     \
     X(ADDRESSES_FULL, "addresses_full")           /* no stand-in left for an IPv6 address */       \
     X(HEADER, "header")                           /* too short, or compressed */                   \
     X(STRANGER, "stranger")                       /* to no peer, or not from that peer */          \

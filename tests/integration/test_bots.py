@@ -13,7 +13,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from paddock import BOTS, PATIENCE, TestCase  # noqa: E402
 
-TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
+TRANSPORTS = ("udp", "dtls", "tcp", "tls", "ws", "wss")
 QUICK = ("--lobby-ms", "500", "--countdown-ms", "500", "--laps", "1", "--track", "oval")
 # The race is over as soon as all are there, and the bots leave.
 BRIEF = (*QUICK, "--time-limit-ms", "1000")
@@ -26,8 +26,8 @@ def run(*arguments):
 class Bots(TestCase):
     def test_they_race_to_the_end_over_every_transport(self):
         server = self.serve(*QUICK, listen=TRANSPORTS)
-        status, report = server.bots("--expect", "finished=10", "--expect", "checksum_failures=0",
-                                     schemes=TRANSPORTS, count=10, duration=200)
+        status, report = server.bots("--expect", "finished=12", "--expect", "checksum_failures=0",
+                                     schemes=TRANSPORTS, count=12, duration=200)
         self.assertEqual(status, 0, report)
         for transport in TRANSPORTS:
             numbers = report["transports"][transport]
@@ -37,7 +37,7 @@ class Bots(TestCase):
         self.assertEqual(report["codes"], {})
         self.stop_cleanly(server)
         standings = [entry for race in server.results()["races"] for entry in race["standings"]]
-        self.assertEqual(sorted(entry["player_id"] for entry in standings), [f"Bot{index}" for index in range(10)])
+        self.assertEqual(sorted(entry["player_id"] for entry in standings), sorted(f"Bot{index}" for index in range(12)))
 
     def test_kicks_are_counted_by_code_and_transport(self):
         server = self.serve(*BRIEF, "--min-players", "1", listen=("udp", "tcp"))

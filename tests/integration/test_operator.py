@@ -55,7 +55,7 @@ class Mistakes(TestCase):
                      "--listen=tcp://127.0.0.1:7000")
 
     def test_unknown_scheme_names_the_known_ones(self):
-        self.refused(1, "udp, tcp, tls, ws, wss", "--dev", self.data, "--listen=quic://127.0.0.1:7000")
+        self.refused(1, "udp, dtls, tcp, tls, ws, wss", "--dev", self.data, "--listen=quic://127.0.0.1:7000")
 
     def test_check_config_finds_what_the_start_would(self):
         done = run("--check-config", "--dev", self.data, "--listen=quic://127.0.0.1:1", "--trusted-proxies=neighbour",

@@ -19,7 +19,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from paddock import BOTS, PATIENCE, PING, PONG, WELCOME, Player, TestCase  # noqa: E402
 
-SCHEMES = ("udp", "tcp", "tls", "ws", "wss")
+SCHEMES = ("udp", "dtls", "tcp", "tls", "ws", "wss")
 WAITING = ("--lobby-ms=60000", "--min-players=2", "--connects-per-second=0")
 DENIED, REPLACED, DUPLICATE = 4003, 4009, 4012
 

@@ -25,7 +25,7 @@ import unisave_gateway  # noqa: E402
 SERVER_TOKEN = 'srv/"tok+en=0123456789&~abcdefghij'
 GUESS = "guessed/token+0123456789abcdefghijklmnop"
 QUICK = ("--lobby-ms=0", "--countdown-ms=0", "--time-limit-ms=1000", "--players-per-session=2", "--intermission-ms=0")
-SCHEMES = ("tcp", "tls", "ws", "wss", "udp")
+SCHEMES = ("tcp", "tls", "ws", "wss", "udp", "dtls")
 
 
 class Backend(http.server.BaseHTTPRequestHandler):
@@ -68,7 +68,7 @@ class Secrets(TestCase):
             for player in players:
                 player.send(BYE)
                 player.wait_closed()
-        for scheme in ("ws", "wss", "udp"):
+        for scheme in ("ws", "wss", "udp", "dtls"):
             issued = [server.token(f"{scheme}{index}") for index in range(2)]
             tokens.update({f"{scheme}{index}": json.loads(token)["fusionPlayerToken"]
                            for index, token in enumerate(issued)})

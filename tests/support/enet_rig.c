@@ -131,7 +131,7 @@ void enet_rig_serve(struct enet_rig *rig)
     enet_rig_advance(CLOCK_NS_PER_MS);
     net_enet_host_service(rig->host, clock_ns);
     net_enet_host_wants_flush(rig->host);
-    net_enet_host_flush(rig->host);
+    net_enet_host_flush(rig->host, clock_ns, 0);
 }
 
 void enet_rig_serve_client(struct enet_rig *rig)

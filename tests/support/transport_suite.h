@@ -20,8 +20,13 @@ struct transport_suite {
     void (*finish)(struct net_hub *server, struct net_hub *client);
     // Makes the client's side of a link disappear without a word. NULL: its hub is finished.
     void (*vanish)(struct net_link *client);
-    unsigned vanish_ms; // until the server may notice, beside the patience of all tests
+    unsigned vanish_ms;   // until the server may notice, beside the patience of all tests
+    uint16_t vanish_code; // what it takes it for; 0: lost
 };
+
+// For `prepare` and `finish`: the certificate of --dev, which clients do not check.
+void transport_suite_make_certificate(struct net_hub *server, struct net_hub *client);
+void transport_suite_drop_certificate(struct net_hub *server, struct net_hub *client);
 
 // Runs the group; the number of failed tests, for main().
 int transport_suite_run(const struct transport_suite *suite);

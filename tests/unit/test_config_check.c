@@ -298,8 +298,8 @@ static void every_listener_must_be_a_url(void **state)
     (void)state;
     set("listen", "udp://h:1 127.0.0.1:7777 tcp://h:2");
     assert_bad(
-        "--listen: \"127.0.0.1:7777\": no scheme; say udp://, tcp://, tls://, ws:// or wss:// "
-        "in front");
+        "--listen: \"127.0.0.1:7777\": no scheme; say udp://, dtls://, tcp://, tls://, ws:// "
+        "or wss:// in front");
 }
 
 static void listeners_must_not_share_an_address(void **state)
@@ -318,7 +318,9 @@ static void listeners_must_not_share_an_address(void **state)
         {"tcp://127.0.0.1:1 ws://[::]:1",
          "--listen=ws://[::]:1: the same address and port as tcp://127.0.0.1:1"},
         {"tcp://0.0.0.0:1 ws://[::1]:1", NULL},
+        {"udp://h:1 dtls://h:1", "--listen=dtls://h:1: the same address and port as udp://h:1"},
         {"udp://h:1 tcp://h:1", NULL},
+        {"dtls://h tcp://h udp://h", NULL},
         {"udp://h:1 udp://h:2 udp://i:1", NULL},
         {"udp://h:0 udp://h:0", NULL},
         {"tcp://h ws://h wss://h tls://h udp://h", NULL},

@@ -99,7 +99,7 @@ static void every_message_stands_in_the_table_and_is_described(void **state)
 static void default_ports_are_those_of_the_registry(void **state)
 {
     (void)state;
-    static const char *const schemes[] = {"udp", "tcp", "tls", "ws", "wss"};
+    static const char *const schemes[] = {"udp", "dtls", "tcp", "tls", "ws", "wss"};
     for (size_t i = 0; i < BASE_COUNT(schemes); i++) {
         const struct net_transport *transport = net_transport_find(schemes[i]);
         char line[128];

@@ -105,7 +105,7 @@ static void what_is_no_url_of_ours_is_refused(void **state)
     static const char *const cases[][2] = {
         {"ws://a:1?public=", "?public="},
         {"ws://a:1?public=play.example.com", "no scheme"},
-        {"ws://a:1?public=https://play.example.com", "want one of udp, tcp, tls, ws, wss"},
+        {"ws://a:1?public=https://play.example.com", "want one of udp, dtls, tcp, tls, ws, wss"},
         {"ws://a:1?public=wss://play.example.com?a", "without a query"},
     };
     struct url url;

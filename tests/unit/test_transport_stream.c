@@ -9,27 +9,7 @@
 
 #include <cmocka.h>
 
-#include "net/tls_store.h"
 #include "tests/support/transport_suite.h"
-
-static struct config *config;
-
-static void prepare(struct net_hub *server, struct net_hub *client)
-{
-    (void)client;
-    struct error error = {""};
-    config = config_create_default();
-    config->dev = true;
-    server->tls = net_tls_server_create(config, loop_clock(server->loop), &error);
-    assert_string_equal(error.text, "");
-}
-
-static void finish(struct net_hub *server, struct net_hub *client)
-{
-    (void)client;
-    net_tls_server_destroy(server->tls);
-    config_destroy(config);
-}
 
 int main(void)
 {
@@ -38,14 +18,14 @@ int main(void)
         {.name = "tls",
          .listen_url = "tls://127.0.0.1:0",
          .stream = true,
-         .prepare = prepare,
-         .finish = finish},
+         .prepare = transport_suite_make_certificate,
+         .finish = transport_suite_drop_certificate},
         {.name = "ws", .listen_url = "ws://127.0.0.1:0", .stream = true},
         {.name = "wss",
          .listen_url = "wss://127.0.0.1:0",
          .stream = true,
-         .prepare = prepare,
-         .finish = finish},
+         .prepare = transport_suite_make_certificate,
+         .finish = transport_suite_drop_certificate},
     };
     int failures = 0;
     for (size_t i = 0; i < BASE_COUNT(suites); i++) {

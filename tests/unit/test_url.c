@@ -248,6 +248,7 @@ static void known_schemes_have_ports(void **state)
 {
     (void)state;
     assert_int_equal(url_default_port("udp"), 7777);
+    assert_int_equal(url_default_port("dtls"), 7778);
     assert_int_equal(url_default_port("tcp"), 7778);
     assert_int_equal(url_default_port("tls"), 7779);
     assert_int_equal(url_default_port("ws"), 9090);
