@@ -3,7 +3,7 @@
 //
 // The hash is keyed, so that nobody can choose addresses that meet in one place. An entry can be
 // given to another address once it has no open connections; what it forgets then is a partly used
-// rate, so a flood from very many addresses weakens the rate limit and nothing else.
+// rate or a block, so a flood from very many addresses weakens these and nothing else.
 
 #include "net/addr_limit.h"
 
@@ -20,11 +20,14 @@ struct entry {
     uint8_t host[16]; // all zeroes: free
     uint32_t open;
     struct net_bucket attempts;
+    struct net_bucket failures;
+    uint64_t blocked_until_ns;
 };
 
 struct net_addr_limit {
     uint64_t open_max;            // 0: no limit
     uint64_t attempts_per_second; // 0: no limit
+    uint64_t failures_per_minute; // 0: no limit
     struct net_prefix *exempt;
     unsigned exempt_count;
     struct net_addr_key key;
@@ -46,6 +49,7 @@ struct net_addr_limit *net_addr_limit_create(const struct config *config, unsign
     }
     limit->open_max = (uint64_t)config->connections_per_address;
     limit->attempts_per_second = (uint64_t)config->connects_per_second;
+    limit->failures_per_minute = (uint64_t)config->auth_failures;
     limit->entry_count = entry_count;
     limit->exempt_count = config->trusted_proxies.count;
     limit->exempt = calloc(limit->exempt_count + 1, sizeof(*limit->exempt));
@@ -136,6 +140,9 @@ enum net_addr_verdict net_addr_limit_attempt(struct net_addr_limit *limit,
     if (!has_room(limit, entry)) {
         return NET_ADDR_TOO_MANY;
     }
+    if (now_ns < entry->blocked_until_ns) {
+        return NET_ADDR_BLOCKED;
+    }
     uint64_t rate = limit->attempts_per_second;
     if (rate > 0 && !net_bucket_take(&entry->attempts, now_ns, rate, 2 * rate, 1)) {
         return NET_ADDR_TOO_FAST;
@@ -164,4 +171,17 @@ void net_addr_limit_close(struct net_addr_limit *limit, const struct net_addr *a
     struct entry *entry = find(limit, addr);
     assert(entry && entry->open > 0);
     entry->open--;
+}
+
+bool net_addr_limit_fail(struct net_addr_limit *limit, const struct net_addr *addr, uint64_t now_ns)
+{
+    uint64_t count = limit->failures_per_minute;
+    struct entry *entry = count == 0 || is_exempt(limit, addr) ? NULL : find(limit, addr);
+    // So many a minute is so many times 60 s of a second's, each of which takes 60.
+    if (!entry || net_bucket_take(&entry->failures, now_ns, count, 60 * count, 60)) {
+        return false;
+    }
+    bool was_blocked = now_ns < entry->blocked_until_ns;
+    entry->blocked_until_ns = now_ns + NET_ADDR_BLOCK_MS * CLOCK_NS_PER_MS;
+    return !was_blocked;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// How much one address may do: open connections and new ones a second.
+// How much one address may do: open connections, new ones a second, and tokens that are refused.
 //
 // An address is an IPv4 address or an IPv6 /64, whose holder can use any address in it. Memory is
 // fixed when the table is made. Knows nothing of connections; net/conn asks and reports.
@@ -16,7 +16,10 @@ enum net_addr_verdict {
     NET_ADDR_OK,
     NET_ADDR_TOO_MANY, // open connections
     NET_ADDR_TOO_FAST, // new connections
+    NET_ADDR_BLOCKED,  // for NET_ADDR_BLOCK_MS after too many tokens that were refused
 };
+
+#define NET_ADDR_BLOCK_MS 60000
 
 // The limits are those of *config; `connections` is how many can be open in all.
 struct net_addr_limit *net_addr_limit_create(const struct config *config, unsigned connections,
@@ -30,5 +33,8 @@ enum net_addr_verdict net_addr_limit_attempt(struct net_addr_limit *limit,
 // net_addr_limit_close().
 bool net_addr_limit_open(struct net_addr_limit *limit, const struct net_addr *addr) BASE_MUST_USE;
 void net_addr_limit_close(struct net_addr_limit *limit, const struct net_addr *addr);
+// A token from this address was refused. True when it is blocked from now on.
+bool net_addr_limit_fail(struct net_addr_limit *limit, const struct net_addr *addr, uint64_t now_ns)
+    BASE_MUST_USE;
 
 #endif

@@ -53,7 +53,7 @@ struct net_conns {
     bool refuse_new;
     unsigned count, unverified, unverified_max;
     uint64_t *dropped[VERDICT_COUNT];
-    uint64_t *refused_open, *refused_rate;
+    uint64_t *refused_open, *refused_rate, *refused_blocked;
     struct close_cell closes[CLOSE_CELLS_MAX];
     unsigned close_count;
     unsigned capacity;
@@ -100,6 +100,19 @@ static void count_close(struct net_conns *conns, uint16_t code)
 
 // ---- the end of a connection
 
+// Whoever tries tokens costs the backend a question each.
+static void note_failure(struct net_conns *conns, const struct net_conn_info *info, uint16_t code)
+{
+    bool is_failure = info->state != NET_STATE_PLAY &&
+                      (code == NET_CLOSE_AUTH_DENIED || code == NET_CLOSE_TOKEN_MALFORMED);
+    if (is_failure && net_addr_limit_fail(conns->addr_limit, &info->remote, now_ns(conns))) {
+        char remote[NET_ADDR_TEXT_BYTES];
+        net_addr_format(&info->remote, remote);
+        log_peer(LOG_WARN, "address_blocked", LOG_S("remote", remote),
+                 LOG_U("ms", NET_ADDR_BLOCK_MS), LOG_S("why", "too many tokens were refused"));
+    }
+}
+
 // `code` is what happened, `by_us` whether the peer has to be told.
 static void end(struct conn *conn, uint16_t code, bool by_us)
 {
@@ -123,6 +136,7 @@ static void end(struct conn *conn, uint16_t code, bool by_us)
              LOG_S("remote", remote), LOG_S("transport", conn->info.transport), LOG_U("code", code),
              LOG_S("reason", net_close_name(code)), LOG_T("by_us", by_us));
     if (by_us) {
+        note_failure(conns, &conn->info, code);
         net_link_close(link, code, NULL);
     }
     conns->events.closed(conns->user, id_of(conn), code);
@@ -233,6 +247,9 @@ static bool admit_address(void *user, const struct net_addr *remote)
         return false;
     case NET_ADDR_TOO_FAST:
         ++*conns->refused_rate;
+        return false;
+    case NET_ADDR_BLOCKED:
+        ++*conns->refused_blocked;
         return false;
     case NET_ADDR_OK:
         break;
@@ -351,6 +368,8 @@ static void make_counters(struct net_conns *conns)
                                        "reason", "too_many");
     conns->refused_rate = counter_cell(counters, COUNTER_TOTAL, "paddock_addresses_refused", help,
                                        "reason", "too_fast");
+    conns->refused_blocked = counter_cell(counters, COUNTER_TOTAL, "paddock_addresses_refused",
+                                          help, "reason", "blocked");
 }
 
 struct net_conns *net_conns_create(struct net_hub *hub, unsigned capacity,

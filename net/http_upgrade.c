@@ -58,8 +58,10 @@ static const struct answer answers[] = {
     [NET_HTTP_BAD_MAPPED_HEADER] = {400, "Bad Request", CLOSE_FIELDS,
                                     "A header that is handed on (--map-headers) may have 256 bytes "
                                     "and no control characters.\n"},
-    [NET_HTTP_TOO_MANY] = {429, "Too Many Requests", "Retry-After: 1\r\n" CLOSE_FIELDS,
-                           "Your address has too many connections, or makes new ones too fast.\n"},
+    [NET_HTTP_TOO_MANY] =
+        {429, "Too Many Requests", "Retry-After: 1\r\n" CLOSE_FIELDS,
+         "Your address has too many connections, makes new ones too fast, or has sent "
+         "too many tokens that are not valid.\n"},
     [NET_HTTP_BAD_COOKIE] = {403, "Forbidden", CLOSE_FIELDS,
                              "The cookie that opens this door is missing or no longer valid.\n"},
     [NET_HTTP_BAD_ORIGIN] = {403, "Forbidden", CLOSE_FIELDS,

@@ -233,6 +233,21 @@ class Addresses(TestCase):
         self.assertIn(429, asyncio.run(asyncio.wait_for(self.crowd(server, "192.0.2.7", 20), 30)))
         self.assertEqual(self.play(server, "192.0.2.8", "Carl"), "192.0.2.8:0")
 
+    def test_whoever_tries_tokens_is_kept_out_for_a_while_and_nobody_else(self):
+        server = self.serve("--ip-header=X-Real-IP", "--auth-failures=2", listen=("ws",))
+
+        async def guess():
+            async with websockets.connect(server.url("ws") + "/websocket",
+                                          extra_headers=[("X-Real-IP", "192.0.2.1")]) as peer:
+                await peer.send(pack([HELLO, 1, b'{"unisavePlayerId":"Eve","fusionPlayerToken":"x"}', "", ""]))
+                await peer.wait_closed()
+                return peer.close_code
+        for _ in range(3):
+            self.assertEqual(asyncio.run(asyncio.wait_for(guess(), 30)), 4003)
+        self.assertEqual(server.wait_event("address_blocked")["remote"], "192.0.2.1:0")
+        self.assertEqual(self.play(server, "192.0.2.1", "Anna"), 429)
+        self.assertEqual(self.play(server, "192.0.2.2", "Anna"), "192.0.2.2:0")
+
     def test_other_headers_and_nonsense_leave_the_peers_own_address(self):
         server = self.serve("--ip-header=X-Real-IP", listen=("ws",))
         self.assertTrue(self.play(server, "7.7.7.7", "Anna", header="X-Forwarded-For").startswith("127.0.0.1:"))

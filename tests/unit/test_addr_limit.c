@@ -35,6 +35,17 @@ static struct net_addr_limit *limit_with(long open, long rate)
     return limit;
 }
 
+static struct net_addr_limit *limit_with_failures(long failures)
+{
+    struct error error = {""};
+    struct config *config = config_with(0, 0);
+    config->auth_failures = failures;
+    struct net_addr_limit *limit = net_addr_limit_create(config, 100, &error);
+    assert_non_null(limit);
+    free(config);
+    return limit;
+}
+
 static struct net_addr ip(const char *text)
 {
     struct net_addr addr;
@@ -97,6 +108,55 @@ static void new_connections_have_a_rate_with_a_burst_of_two_seconds(void **state
     assert_int_equal(net_addr_limit_attempt(limit, &a, 7 * S), NET_ADDR_TOO_FAST);
     assert_int_equal(net_addr_limit_attempt(limit, &a, 7 * S + S / 10), NET_ADDR_OK);
     assert_int_equal(net_addr_limit_attempt(limit, &a, 7 * S + S / 10), NET_ADDR_TOO_FAST);
+    net_addr_limit_destroy(limit);
+}
+
+static void ten_refused_tokens_in_a_minute_pass_and_one_more_blocks_for_a_minute(void **state)
+{
+    (void)state;
+    struct net_addr_limit *limit = limit_with_failures(10);
+    struct net_addr a = ip("192.0.2.1"), b = ip("192.0.2.2");
+    for (unsigned i = 0; i < 10; i++) {
+        assert_false(net_addr_limit_fail(limit, &a, 7 * S));
+    }
+    assert_int_equal(net_addr_limit_attempt(limit, &a, 7 * S), NET_ADDR_OK);
+    assert_true(net_addr_limit_fail(limit, &a, 7 * S));
+    assert_false(net_addr_limit_fail(limit, &a, 7 * S)); // it is already
+    assert_int_equal(net_addr_limit_attempt(limit, &a, 7 * S), NET_ADDR_BLOCKED);
+    assert_int_equal(net_addr_limit_attempt(limit, &b, 7 * S), NET_ADDR_OK);
+    assert_int_equal(net_addr_limit_attempt(limit, &a, 67 * S - 1), NET_ADDR_BLOCKED);
+    assert_int_equal(net_addr_limit_attempt(limit, &a, 67 * S), NET_ADDR_OK);
+    assert_false(net_addr_limit_fail(limit, &a, 67 * S));
+    net_addr_limit_destroy(limit);
+}
+
+static void refused_tokens_are_forgotten_one_by_one(void **state)
+{
+    (void)state;
+    struct net_addr_limit *limit = limit_with_failures(10);
+    struct net_addr a = ip("192.0.2.1");
+    for (unsigned i = 0; i < 10; i++) {
+        assert_false(net_addr_limit_fail(limit, &a, S));
+    }
+    assert_false(net_addr_limit_fail(limit, &a, 7 * S)); // a tenth of a minute later
+    assert_true(net_addr_limit_fail(limit, &a, 13 * S - 1));
+    net_addr_limit_destroy(limit);
+}
+
+static void refused_tokens_of_proxies_and_without_a_limit_block_nobody(void **state)
+{
+    (void)state;
+    struct net_addr_limit *limit = limit_with_failures(1);
+    struct net_addr proxy = ip("127.0.0.1"), a = ip("192.0.2.1");
+    for (unsigned i = 0; i < 100; i++) {
+        assert_false(net_addr_limit_fail(limit, &proxy, S));
+    }
+    assert_int_equal(net_addr_limit_attempt(limit, &proxy, S), NET_ADDR_OK);
+    net_addr_limit_destroy(limit);
+    limit = limit_with_failures(0);
+    for (unsigned i = 0; i < 100; i++) {
+        assert_false(net_addr_limit_fail(limit, &a, S));
+    }
     net_addr_limit_destroy(limit);
 }
 
@@ -166,6 +226,9 @@ int main(void)
         cmocka_unit_test(the_ports_of_an_address_share_its_limit),
         cmocka_unit_test(an_ipv6_subnet_counts_as_one_address),
         cmocka_unit_test(new_connections_have_a_rate_with_a_burst_of_two_seconds),
+        cmocka_unit_test(ten_refused_tokens_in_a_minute_pass_and_one_more_blocks_for_a_minute),
+        cmocka_unit_test(refused_tokens_are_forgotten_one_by_one),
+        cmocka_unit_test(refused_tokens_of_proxies_and_without_a_limit_block_nobody),
         cmocka_unit_test(zero_means_no_limit),
         cmocka_unit_test(trusted_proxies_are_exempt),
         cmocka_unit_test(a_flood_of_addresses_never_forgets_an_open_connection),

@@ -387,11 +387,11 @@ static void too_many_bytes_are_4029(void **state)
     (void)state;
     struct fixture *fixture = create_with_one();
     fixture->config.bytes_per_second = 1024;
-    uint8_t input[1000] = {0x94, 0x02, 0x00, 0x00, 0xc5, 0x03, 0xe1};
+    uint8_t input[1024] = {0x94, 0x02, 0x00, 0x00, 0xc5, 0x03, 0xf9};
     receive(fixture, 0, input, sizeof(input));
-    receive(fixture, 0, input, sizeof(input));
+    receive(fixture, 0, input, sizeof(input)); // byte 2048
     assert_int_equal(fixture->closed, 0);
-    receive(fixture, 0, input, sizeof(input));
+    receive(fixture, 0, input, 1);
     assert_int_equal(fixture->closed_code, NET_CLOSE_FLOODING);
     destroy(fixture);
 }
@@ -599,6 +599,38 @@ static void a_slot_is_not_given_away_while_its_end_is_told(void **state)
     destroy(fixture);
 }
 
+static void refused_tokens_block_an_address_but_players_do_not(void **state)
+{
+    (void)state;
+    struct fixture *fixture = create(64);
+    struct error error;
+    net_conns_destroy(fixture->conns);
+    fixture->config.auth_failures = 2;
+    fixture->conns = net_conns_create(&fixture->hub, 64, &events, fixture, &error);
+    const struct net_acceptor *acceptor = net_conns_acceptor(fixture->conns);
+    fixture->acceptor = acceptor;
+    struct net_addr addr;
+    assert_true(net_addr_parse_ip("198.51.100.1", &addr));
+    static const struct {
+        uint16_t code;
+        bool plays, is_blocked;
+    } ends[] = {
+        {NET_CLOSE_AUTH_DENIED, false, false},     {NET_CLOSE_BACKEND_DOWN, false, false},
+        {NET_CLOSE_AUTH_DENIED, true, false},      {NET_CLOSE_AUTH_TIMEOUT, false, false},
+        {NET_CLOSE_TOKEN_MALFORMED, false, false}, {NET_CLOSE_AUTH_DENIED, false, true},
+    };
+    for (unsigned i = 0; i < BASE_COUNT(ends); i++) {
+        assert_int_equal(accept_link(fixture, i), 0);
+        if (ends[i].plays) {
+            net_conn_set_state(fixture->conns, fixture->last_id, NET_STATE_PLAY);
+        }
+        net_conn_close(fixture->conns, fixture->last_id, ends[i].code);
+        assert_int_equal(acceptor->admit_address(acceptor->user, &addr), !ends[i].is_blocked);
+    }
+    assert_int_equal(counted(fixture, "paddock_addresses_refused", "reason", "blocked"), 1);
+    destroy(fixture);
+}
+
 static void close_all_ends_everybody(void **state)
 {
     (void)state;
@@ -668,6 +700,7 @@ int main(void)
         cmocka_unit_test(the_peers_close_reaches_the_user_with_its_code),
         cmocka_unit_test(closing_inside_handlers_is_safe),
         cmocka_unit_test(a_slot_is_not_given_away_while_its_end_is_told),
+        cmocka_unit_test(refused_tokens_block_an_address_but_players_do_not),
         cmocka_unit_test(close_all_ends_everybody),
         cmocka_unit_test(messages_are_encoded_and_sent),
         cmocka_unit_test(destroying_forgets_connections_without_a_word),
