@@ -14,7 +14,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from paddock import Player  # noqa: E402
+from paddock import PING, PONG, Player, pack, unpack  # noqa: E402
 from proxies import HOST, NODES, PASSWORD, PUBLIC, TOKEN, Site, has_ipv6, program  # noqa: E402
 import websocket  # noqa: E402
 
@@ -54,9 +54,9 @@ class Deployed(unittest.TestCase):
         self.addCleanup(site.stop)
         return site
 
-    def one_node(self, kind, *flags, node_edits=None, **options):
+    def one_node(self, kind, *flags, **options):
         site = self.site()
-        site.start_node("one-node", flags=flags, edits=node_edits, proxy_protocol=kind == "haproxy")
+        site.start_node("one-node", flags=flags, proxy_protocol=kind == "haproxy")
         site.start_proxy(kind, "one-node", **options)
         return site, site.nodes["node1"]
 
@@ -76,9 +76,21 @@ class Deployed(unittest.TestCase):
 
 
 class OneNode(Deployed):
+    shared = {}
+
+    def plain(self, kind):
+        """The one of this class that all tests share which neither change nor end anything."""
+        if kind not in self.shared:
+            site = Site()
+            self.addClassCleanup(site.stop)
+            site.start_node("one-node", proxy_protocol=kind == "haproxy")
+            site.start_proxy(kind, "one-node")
+            self.shared[kind] = site, site.nodes["node1"]
+        return self.shared[kind]
+
     @each(*KINDS)
     def test_a_player_comes_in_and_the_log_has_his_address(self, kind):
-        site, node = self.one_node(kind)
+        site, node = self.plain(kind)
         answer, remote = self.join(site, node, "Anna", source="127.0.0.3")
         self.assertEqual(remote, answer.source)
         self.assertTrue(remote.startswith("127.0.0.3:"))
@@ -101,7 +113,7 @@ class OneNode(Deployed):
 
     @each(*KINDS)
     def test_only_the_games_own_page_may_connect(self, kind):
-        site, node = self.one_node(kind)
+        site, node = self.plain(kind)
         self.assertEqual(site.ask("/websocket", ORIGIN).status, 101)
         self.assertEqual(site.ask("/websocket").status, 101)
         for origin in ("https://evil.example.com", "https://play.example.com.evil.org", "null",
@@ -111,7 +123,7 @@ class OneNode(Deployed):
 
     @each(*KINDS)
     def test_nothing_but_the_websocket_is_reached(self, kind):
-        site, _ = self.one_node(kind)
+        site, _ = self.plain(kind)
         for path in ("/", "/websocket/", "/websocket2", "/websocket/node1", "/websocket/x", "/WEBSOCKET",
                      "/websocket%2f", "/websocket;x", "/status", "/metrics", "/websocket/../status"):
             self.assertEqual(site.ask(path).status, 404, path)
@@ -124,13 +136,13 @@ class OneNode(Deployed):
 
     @each(*KINDS)
     def test_the_proxy_keeps_its_version_to_itself(self, kind):
-        site, _ = self.one_node(kind)
+        site, _ = self.plain(kind)
         for path in ("/websocket", "/"):
             self.assertNotRegex(site.ask(path).headers.get("server", ""), r"\d")
 
     @each(*KINDS)
     def test_tls_is_1_2_or_1_3(self, kind):
-        site, _ = self.one_node(kind)
+        site, _ = self.plain(kind)
         for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
             site.tls.minimum_version = site.tls.maximum_version = version
             self.assertEqual(site.ask().status, 101)
@@ -275,6 +287,23 @@ class Cluster(Deployed):
             self.assertEqual(site.ask().status, 101)
         self.assertIn(site.ask("/websocket/node1").status, (502, 503))
         self.assertEqual(site.ask("/websocket/node2").status, 101)
+
+    @each(*KINDS)
+    def test_a_node_that_drains_finishes_its_race_and_gets_nobody_new(self, kind):
+        site = self.cluster(kind, flags=("--lobby-ms=0", "--countdown-ms=0"))
+        leaving, staying = site.nodes["node1"], site.nodes["node2"]
+        players = [self.join(site, leaving, name, "/websocket/node1")[0] for name in ("Anna", "Bert")]
+        leaving.wait_event("phase", phase="racing")
+        leaving.signal()
+        leaving.wait_event("draining")
+        for _ in range(4):
+            self.assertEqual(site.ask().status, 101)
+        self.assertEqual(staying.status()["connections"], 4)
+        self.assertIn(site.ask("/websocket/node1").status, (502, 503))
+        for player in players:
+            player.send(websocket.BINARY, pack([PING, 7]))
+            while unpack(player.receive()[1])[:2] != [PONG, 7]:
+                pass
 
     @each(*KINDS)
     def test_an_impostor_in_the_place_of_a_node_is_refused(self, kind):

@@ -6,7 +6,9 @@ and folders. Every proxy is a process of this file's own, in the foreground, on 
 temporary folder; the proxies that a machine may have as services are left alone.
 """
 
+import atexit
 import fcntl
+import functools
 import itertools
 import os
 import re
@@ -47,7 +49,7 @@ def has_ipv6():
 PORTS = (80, 443, 7779, 9090, 9091, 9464)
 PORTS_FIRST, PORTS_EACH, PORTS_BLOCKS = 20000, 600, 20 # below those that the kernel gives to others
 ports_of_ours = None
-claiming = threading.Lock()
+once = threading.Lock()
 
 
 def claim_block():
@@ -68,7 +70,7 @@ def claim_block():
 def take_ports():
     """Own ports for those in the files; what is free now is free when it is used."""
     global ports_of_ours
-    with claiming:
+    with once:
         ports_of_ours = ports_of_ours or claim_block()
     taken = {}
     while len(taken) < len(PORTS):
@@ -88,6 +90,27 @@ def modules(text):
     return [word for line in text.splitlines() if "a2enmod" in line for word in line.split("a2enmod", 1)[1].split()]
 
 
+@functools.cache
+def password_hash(kind):
+    return subprocess.run(["openssl", "passwd", kind, PASSWORD], check=True, capture_output=True,
+                          text=True).stdout.strip()
+
+
+@functools.cache
+def certificates():
+    """A folder with what all sites of this process show: one for players as they would have it from an authority, and
+    for the nodes as the README makes it."""
+    folder = tempfile.mkdtemp(prefix="paddock-site-certificates-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for words, made, name in ((("dev", HOST, "*." + HOST), "cert", "public"), (("ca",), "ca", "ca"),
+                              (("issue", HOST), HOST, "node")):
+        subprocess.run([PADDOCK, "cert", *words, f"--cert-dir={folder}"], check=True, capture_output=True,
+                       env=ENVIRONMENT)
+        for suffix in (".pem", ".key"):
+            os.rename(os.path.join(folder, made + suffix), os.path.join(folder, name + suffix))
+    return folder
+
+
 class Site:
     """A folder with certificates, passwords and tokens, Paddock nodes, and a proxy in front of them."""
 
@@ -99,10 +122,12 @@ class Site:
         self.nodes = {}
         self.process = None
         self.answers = []
-        self.certificates(public)
+        for folder in (PUBLIC, "/etc/paddock"):
+            os.makedirs(self.path(folder))
+        self.put_certificates(public)
         self.write(f"/var/lib/paddock/tokens/{TOKEN}", "")
         for server in ("nginx", "apache2"):
-            self.write(f"/etc/{server}/paddock.htpasswd", f"alice:{self.hash('-apr1')}\n")
+            self.write(f"/etc/{server}/paddock.htpasswd", f"alice:{password_hash('-apr1')}\n")
             os.makedirs(self.path(f"/etc/{server}/paddock"))
         self.tls = ssl.create_default_context(cafile=self.path(PUBLIC + "fullchain.pem"))
 
@@ -119,22 +144,13 @@ class Site:
         with open(self.path(name)) as file:
             return file.read()
 
-    def hash(self, kind):
-        return subprocess.run(["openssl", "passwd", kind, PASSWORD], check=True, capture_output=True,
-                              text=True).stdout.strip()
-
-    def certificates(self, public):
-        """For players as they would have it from an authority, for the nodes as the README makes it."""
-        for folder, words in ((PUBLIC, ("dev", HOST, "*." + HOST)), ("/etc/paddock/", ("ca",)),
-                              ("/etc/paddock/", ("issue", HOST))):
-            os.makedirs(self.path(folder), exist_ok=True)
-            subprocess.run([PADDOCK, "cert", *words, f"--cert-dir={self.path(folder)}"], check=True,
-                           capture_output=True, env=ENVIRONMENT)
-        made = public or (self.path(PUBLIC + "cert.pem"), self.path(PUBLIC + "cert.key"))
-        for path, name in zip(made, ("fullchain.pem", "privkey.pem")):
-            shutil.copy(path, self.path(PUBLIC + name))
-        for suffix in ("pem", "key"):
-            os.rename(self.path(f"/etc/paddock/{HOST}.{suffix}"), self.path(f"/etc/paddock/node.{suffix}"))
+    def put_certificates(self, public):
+        with once:
+            folder = certificates()
+        for name in os.listdir(folder):
+            shutil.copy(os.path.join(folder, name), self.path("/etc/paddock/"))
+        for made, name in zip(public or ("public.pem", "public.key"), ("fullchain.pem", "privkey.pem")):
+            shutil.copy(os.path.join(folder, made), self.path(PUBLIC + name))
         self.write("/etc/haproxy/play.example.com.pem",
                    self.read(PUBLIC + "fullchain.pem") + self.read(PUBLIC + "privkey.pem"))
 
@@ -151,7 +167,7 @@ class Site:
         text = re.sub(r"listen \[::\]:(\d+)", r"listen [::1]:\1" if has_ipv6() else r"listen 127.0.0.2:\1", text)
         text = re.sub(r":::(\d+) v4v6", r"127.0.0.1:\1,::1:\1" if has_ipv6() else r"127.0.0.1:\1", text)
         if "$6$" in text:
-            text = text.replace("$6$salt$replace-me", self.hash("-6"))
+            text = text.replace("$6$salt$replace-me", password_hash("-6"))
         # Each takes two descriptors, of which this account may have few.
         text = text.replace("maxconn 5000", "maxconn 200")
         for old, new in edits.items():
