@@ -60,8 +60,8 @@ static bool create_file(const char *path, const struct auth_db_layout *layout, s
 {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) {
-        return error_set(error, "%s %s: cannot open or make it: %s", layout->title, path,
-                         strerror(errno));
+        return error_set(error, "%s %s: cannot open or make it: %s; --data-dir or --%s says where",
+                         layout->title, path, strerror(errno), layout->setting);
     }
     close(fd);
     return true;

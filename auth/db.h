@@ -16,10 +16,11 @@ struct auth_db;
 // A constant of the module that owns the file. Statements are SQL texts, compiled when the file is
 // opened, and then called by their index.
 struct auth_db_layout {
-    const char *title;  // "results outbox", for error lines
-    int application_id; // SQLite's mark in the file's head: tells our files from others
-    int version;        // of `schema`
-    const char *schema; // makes the tables in a new file
+    const char *title;   // "results outbox", for error lines
+    const char *setting; // which says where the file is
+    int application_id;  // SQLite's mark in the file's head: tells our files from others
+    int version;         // of `schema`
+    const char *schema;  // makes the tables in a new file
     const char *const *statements;
     unsigned statement_count;
     // One owner for as long as it is open, beside others whose layout is not exclusive; the file

@@ -63,6 +63,7 @@ static const char *const statements[] = {
 
 static const struct auth_db_layout layout = {
     .title = "embedded backend",
+    .setting = "embedded-db",
     .application_id = 0x50644b50, // "PdKP"
     .version = 1,
     .schema = "CREATE TABLE players("

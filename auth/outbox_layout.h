@@ -9,7 +9,8 @@
 
 // The first fields of a struct auth_db_layout.
 #define AUTH_OUTBOX_LAYOUT                                                                         \
-    .title = "results outbox", .application_id = 0x50644b4f /* "PdKO" */, .version = 1,            \
+    .title = "results outbox", .setting = "outbox-db", .application_id = 0x50644b4f /* "PdKO" */,  \
+    .version = 1,                                                                                  \
     .schema = "CREATE TABLE outbox("                                                               \
               " id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE,"                   \
               " subject TEXT NOT NULL, body BLOB NOT NULL,"                                        \

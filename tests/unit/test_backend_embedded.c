@@ -89,7 +89,8 @@ static void a_file_that_cannot_be_opened_is_told_at_the_start(void **state)
     struct error error = {0};
     assert_null(impl->create(&env, &error));
     assert_string_equal(error.text, "embedded backend /nowhere/players.db: cannot open or make it: "
-                                    "No such file or directory");
+                                    "No such file or directory; --data-dir or --embedded-db says "
+                                    "where");
     auth_rig_finish(&rig);
 }
 

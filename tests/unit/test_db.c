@@ -32,6 +32,7 @@ static const char *const statements[] = {
 
 static const struct auth_db_layout things = {
     .title = "box of things",
+    .setting = "box-db",
     .application_id = 0x1234,
     .version = 3,
     .schema = "CREATE TABLE things(id INTEGER PRIMARY KEY, name TEXT NOT NULL, data BLOB) STRICT",
