@@ -37,8 +37,19 @@ static bool is_memory(const char *path)
     return strcmp(path, ":memory:") == 0;
 }
 
-static bool open_failed(const struct auth_db *db, const char *path,
-                        const struct auth_db_layout *layout, struct error *error)
+// What the kernel said is told as well, where it was the kernel: "disk I/O error" is said of a full
+// disk, too.
+static void keep_reason(struct auth_db *db)
+{
+    int code = sqlite3_errcode(db->handle);
+    bool of_kernel = code == SQLITE_IOERR || code == SQLITE_CANTOPEN || code == SQLITE_FULL;
+    int number = of_kernel ? sqlite3_system_errno(db->handle) : 0;
+    snprintf(db->reason, sizeof(db->reason), "%s%s%s", sqlite3_errmsg(db->handle),
+             number ? ": " : "", number ? strerror(number) : "");
+}
+
+static bool open_failed(struct auth_db *db, const char *path, const struct auth_db_layout *layout,
+                        struct error *error)
 {
     int code = sqlite3_errcode(db->handle);
     if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT) {
@@ -49,9 +60,8 @@ static bool open_failed(const struct auth_db *db, const char *path,
         return error_set(error, "%s %s is held by another process for too long", layout->title,
                          path);
     }
-    int number = sqlite3_system_errno(db->handle);
-    return error_set(error, "%s %s: %s%s%s", layout->title, path, sqlite3_errmsg(db->handle),
-                     number ? ": " : "", number ? strerror(number) : "");
+    keep_reason(db);
+    return error_set(error, "%s %s: %s", layout->title, path, db->reason);
 }
 
 // Makes the file, so that it and what SQLite puts beside it are its owner's alone. SQLite syncs the
@@ -287,11 +297,6 @@ void auth_db_bind_blob(struct auth_db *db, unsigned statement, unsigned at, stru
 {
     check_bound(sqlite3_bind_blob64(statement_at(db, statement), (int)at + 1, blob.data, blob.size,
                                     SQLITE_STATIC));
-}
-
-static void keep_reason(struct auth_db *db)
-{
-    snprintf(db->reason, sizeof(db->reason), "%s", sqlite3_errmsg(db->handle));
 }
 
 enum auth_db_step auth_db_step(struct auth_db *db, unsigned statement)

@@ -363,10 +363,10 @@ bool auth_outbox_settle(struct auth_outbox *outbox, int64_t id, enum auth_outbox
 // ---- the file
 
 // Read before the count: what comes between the two is counted again by the next job.
-static bool take_stock(struct auth_outbox *outbox, struct error *error)
+static bool take_stock(struct auth_outbox *outbox, const char *path, struct error *error)
 {
     return (read_version(outbox->db, &outbox->version) && count_rows(outbox->db, outbox->counts)) ||
-           error_set(error, "%s: %s", layout.title, auth_db_reason(outbox->db));
+           error_set(error, "%s %s: %s", layout.title, path, auth_db_reason(outbox->db));
 }
 
 struct auth_outbox *auth_outbox_open(const char *path, struct worker *worker,
@@ -379,7 +379,7 @@ struct auth_outbox *auth_outbox_open(const char *path, struct worker *worker,
     }
     outbox->worker = worker;
     outbox->db = auth_db_open(path, AUTH_DB_CREATE, &layout, error);
-    if (!outbox->db || !take_stock(outbox, error)) {
+    if (!outbox->db || !take_stock(outbox, path, error)) {
         auth_outbox_close(outbox);
         return NULL;
     }

@@ -434,11 +434,14 @@ static void parse_arguments(struct loader *loader, struct config_command *comman
             command->words[command->word_count++] = text;
         } else if (strcmp(text, "--") == 0) {
             flags_ended = true;
+        } else if (strcmp(text, "-h") == 0) {
+            command->help = true;
         } else if (text[1] != '-') {
             // Without what follows the '=': it may be the token, behind one dash too few.
             text[strcspn(text, "=")] = '\0';
             struct label label = label_of("", text, NULL, "");
-            error_list_add(loader->errors, "%s: flags begin with two dashes", label.text);
+            error_list_add(loader->errors, "%s: flags begin with two dashes; see --help",
+                           label.text);
         } else {
             char name[NAME_ROOM];
             size_t size = strcspn(text + 2, "=");

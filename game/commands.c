@@ -278,7 +278,8 @@ int game_command_run(const struct config *config, int word_count, char **words)
             continue;
         }
         if (count < command->min_words || count > command->max_words) {
-            fprintf(stderr, "usage: paddock %s %s\n", command->name, command->arguments);
+            fprintf(stderr, "usage: paddock %s%s%s\n", command->name,
+                    command->arguments[0] ? " " : "", command->arguments);
             return 2;
         }
         struct error error = {0};

@@ -246,6 +246,10 @@ static void switches_of_the_command_are_told(void **state)
     assert_true(load.command.help);
     assert_true(load.command.check_config);
     assert_false(load.command.version);
+    begin(state);
+    flag("-h"); // what everybody tries first
+    run_good();
+    assert_true(load.command.help);
 }
 
 static void booleans_take_every_spelling(void **state)
@@ -325,8 +329,8 @@ static void every_bad_flag_has_its_error(void **state)
         {"--no-laps", "--no-laps (flag): unknown setting"},
         {"--tick_rate=60", "--tick_rate (flag): unknown setting; did you mean --tick-rate?"},
         {"--General", "--General (flag): unknown setting"},
-        {"-v", "-v: flags begin with two dashes"},
-        {"-laps=3", "-laps: flags begin with two dashes"},
+        {"-v", "-v: flags begin with two dashes; see --help"},
+        {"-laps=3", "-laps: flags begin with two dashes; see --help"},
         {"--config=/nowhere/at/all",
          "/nowhere/at/all (settings file): cannot be read: No such file or directory"},
         {"--config=/tmp", "/tmp (settings file): cannot be read: Is a directory"},
