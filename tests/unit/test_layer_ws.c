@@ -318,6 +318,29 @@ static void twenty_control_frames_at_once_pass_and_one_more_does_not(void **stat
     assert_int_equal(feed(end, 0x8a, "x", 1, 0), NET_CLOSE_POLICY);
 }
 
+// ---- the end
+
+static void after_a_failure_nothing_is_read(void **state)
+{
+    struct layer_end *end = *state;
+    assert_int_equal(layer_end_feed(end, bytes_of("\x83", 1), 0), NET_CLOSE_PROTOCOL);
+    assert_int_equal(feed(end, 0x82, "late", 4, 0), 0);
+    assert_int_equal(feed(end, 0x89, "ping", 4, 0), 0);
+    assert_int_equal(feed(end, 0x88, "", 0, 0), 0);
+    assert_int_equal(end->messages + end->ended, 0);
+    layer_end_expect_sent(end, "", 0);
+}
+
+static void pongs_and_pings_that_find_no_room_end_it(void **state)
+{
+    struct layer_end *end = *state;
+    end->full = true;
+    assert_int_equal(feed(end, 0x89, "ping", 4, 0), NET_CLOSE_SLOW_CONSUMER);
+    reset(end);
+    end->full = true;
+    assert_int_equal(layer_end_wait_ms(end, end->config->ping_ms), NET_CLOSE_SLOW_CONSUMER);
+}
+
 // ---- both sides
 
 static void client_and_server_talk_in_every_cut(void **state)
@@ -409,6 +432,8 @@ int main(void)
         ONE(an_unasked_pong_does_not_put_off_the_ping),
         ONE(a_message_must_end_within_its_time),
         ONE(twenty_control_frames_at_once_pass_and_one_more_does_not),
+        ONE(after_a_failure_nothing_is_read),
+        ONE(pongs_and_pings_that_find_no_room_end_it),
         ONE(client_and_server_talk_in_every_cut),
         ONE(a_client_masks_each_frame_anew),
         ONE(closing_before_it_is_up_says_nothing),

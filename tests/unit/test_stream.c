@@ -624,6 +624,32 @@ static void without_descriptors_old_links_live_and_the_loop_rests(void **state)
     RUN_UNTIL(net_hub_link_count(&hub) == 0);
 }
 
+// Nobody can hold up the others by sending faster than it is read.
+static void one_turn_reads_no_more_than_64_kib_of_a_stream(void **state)
+{
+    (void)state;
+    enum { FRAMES = 2000, FRAME_BYTES = 104 };
+    static uint8_t crowd[FRAMES][FRAME_BYTES];
+    for (unsigned i = 0; i < FRAMES; i++) {
+        bytes_put_u32(crowd[i], FRAME_BYTES - 4);
+    }
+    static const int large = sizeof(crowd);
+    listen_on("tcp://127.0.0.1:0");
+    int fd = raw_connect();
+    RUN_UNTIL(accepted == 1);
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &large, sizeof(large));
+    uint64_t end_ns = loop_refresh_now(loop) + PATIENCE_NS;
+    for (size_t sent = 0; messages < FRAMES && loop_now_ns(loop) < end_ns;) {
+        unsigned before = messages;
+        ssize_t count = send(fd, (uint8_t *)crowd + sent, sizeof(crowd) - sent, MSG_NOSIGNAL);
+        sent += count > 0 ? (size_t)count : 0;
+        turn();
+        assert_true(messages - before <= NET_STREAM_READ_BYTES / FRAME_BYTES + 1);
+    }
+    assert_int_equal(messages, FRAMES);
+    close(fd);
+}
+
 static void a_paced_link_waits_to_be_polled(void **state)
 {
     (void)state;
@@ -667,6 +693,7 @@ int main(void)
         ONE(one_turn_does_few_handshakes),
         ONE(one_turn_does_few_handshakes_behind_a_proxy_either),
         ONE(without_descriptors_old_links_live_and_the_loop_rests),
+        ONE(one_turn_reads_no_more_than_64_kib_of_a_stream),
         ONE(a_paced_link_waits_to_be_polled),
     };
 #undef ONE
