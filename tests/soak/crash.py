@@ -3,7 +3,8 @@
 """Results against every way to die: killed or unpowered at each single call that writes to the disk, at 500
 random ones, and at random moments; nothing that players were told may be missing, doubled or out of order.
 
-Half of the lives have the embedded backend, half one behind HTTP.
+Half of the lives have the embedded backend, half one behind HTTP, which fails, answers twice or too late, and
+hangs up in every other one.
 
     tests/soak/crash.py [LIVES [SEED]]     the binaries are in $PADDOCK_BUILD
 """
@@ -50,6 +51,8 @@ def plans(calls, dice):
 
 
 def live(track, action, at, seed):
+    if seed % 2:
+        track.spoil_answers()
     if action is not None:
         track.faults.plan(action, at, seed=seed)
         track.live(told_more(track, 6))

@@ -74,6 +74,11 @@ class Faults:
         self.set(at=0, kinds=ALL)
 
 
+# What a backend behind HTTP may do to a result: fail, say so twice, hang up, take it and say nothing or too late.
+BAD_ANSWERS = ({"status": 500, "times": 2}, {"close": True}, {"process": True, "twice": True}, {"status": 500},
+               {"process": True, "close": True}, {"process": True, "wait": 1}, {"process": True, "status": 503})
+
+
 class Hooks:
     """A backend behind HTTP, hook_service.py, in a process of its own."""
 
@@ -147,6 +152,11 @@ class Track:
         self.environment = {**self.environment, "FUSION_SERVER_TOKEN": Hooks.TOKEN}
         return {room: [json.dumps({"unisavePlayerId": player, "fusionPlayerToken": f"token-of-{player}"})
                        for player in self.players_of(room)] for room in self.rooms}
+
+    def spoil_answers(self):
+        """The backend's next answers to results are bad ones, where it is behind HTTP."""
+        if self.hooks:
+            self.hooks.control("script", {"results": BAD_ANSWERS})
 
     def close(self):
         if self.hooks:
