@@ -20,8 +20,9 @@ NAMES = ("play.example.com", "localhost", "127.0.0.1")
 
 def why_not():
     """None, or why there is no browser on this machine."""
-    if not shutil.which(PROGRAM):
-        return f"there is no {PROGRAM}"
+    for program in (PROGRAM, "certutil"):
+        if not shutil.which(program):
+            return f"there is no {program}"
     browser = Browser()
     try:
         browser.call("Browser.getVersion")
@@ -33,11 +34,12 @@ def why_not():
 
 
 class Browser:
-    """`trusted`: hashes (base64 of SHA-256) of public keys whose certificates it takes without an authority."""
+    """One that trusts the authorities, and the certificates of servers, that stand in these files."""
 
-    def __init__(self, trusted=(), patience=30):
+    def __init__(self, authorities=(), servers=(), patience=30):
         self.patience = patience
         self.folder = tempfile.mkdtemp(prefix="paddock-browser-")
+        self._trust([("C,,", path) for path in authorities] + [("P,,", path) for path in servers])
         self.buffer = b""
         self.last_id = 0
         self.events = []
@@ -47,8 +49,6 @@ class Browser:
                  "--disable-sync", "--disable-component-update", "--disable-extensions",
                  f"--host-resolver-rules={rules}",
                  "--window-size=820,420", "--force-device-scale-factor=1", "--hide-scrollbars", "--lang=en"]
-        if trusted:
-            flags.append("--ignore-certificate-errors-spki-list=" + ",".join(trusted))
         if os.geteuid() == 0: # its sandbox is not for root
             flags.append("--no-sandbox")
         their_in, self.out = os.pipe()
@@ -61,6 +61,14 @@ class Browser:
                                         env={**os.environ, "HOME": self.folder})
         os.close(their_in)
         os.close(their_out)
+
+    def _trust(self, certificates):
+        """As a person does it in the settings: they end in a database in the user's folder."""
+        database = os.path.join(self.folder, ".pki", "nssdb")
+        os.makedirs(database)
+        for words in [["-N", "--empty-password"]] + [["-A", "-t", trust, "-n", path, "-i", path]
+                                                     for trust, path in certificates]:
+            subprocess.run(["certutil", "-d", "sql:" + database, *words], check=True, capture_output=True)
 
     def _message(self, end):
         while b"\0" not in self.buffer:
