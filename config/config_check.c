@@ -253,6 +253,10 @@ static void check_cookies(const struct config *config, struct error_list *errors
     if (config->auth_token_poll_ms > 0 && !name[0]) {
         complain(config, errors, "auth-token-poll-ms", NULL, "useless without --auth-cookie");
     }
+    if (config->basic_auth_file[0] && !config_has_origins(config)) {
+        complain(config, errors, "basic-auth-file", NULL,
+                 "needs --allow-origins, or any page could connect with its visitors' passwords");
+    }
     check_cookie(config, errors, "token-cookie", config->token_cookie);
     if (name[0] && strcmp(name, config->token_cookie) == 0) {
         complain(config, errors, "token-cookie", name, "is the --auth-cookie already");

@@ -12,6 +12,7 @@
 #include "game/maps.h"
 #include "net/addr_limit.h"
 #include "net/origins.h"
+#include "net/passwords.h"
 #include "net/tls_store.h"
 #include "net/transport.h"
 
@@ -56,6 +57,16 @@ static bool can_load_origins(const struct config *config, struct error *error)
     return origins;
 }
 
+static bool can_load_passwords(const struct config *config, struct error *error)
+{
+    if (config->basic_auth_file[0] == '\0') {
+        return true;
+    }
+    struct net_passwords *passwords = net_passwords_create(config, NULL, error);
+    net_passwords_destroy(passwords);
+    return passwords;
+}
+
 static bool can_load_certificates(const struct config *config, struct error *error)
 {
     struct clock clock;
@@ -92,7 +103,7 @@ static bool can_load_maps(const struct config *config, struct error *error)
 bool game_preflight(const struct config *config, struct error_list *errors)
 {
     static bool (*const checks[])(const struct config *config, struct error *error) = {
-        can_limit_addresses, can_load_origins, can_load_certificates,
+        can_limit_addresses, can_load_origins, can_load_passwords,       can_load_certificates,
         can_use_backend,     can_load_maps,    game_preflight_replay_dir};
     unsigned before = errors->count;
     struct error error;

@@ -21,6 +21,7 @@
 #include "net/conn.h"
 #include "net/cookie_watch.h"
 #include "net/origins.h"
+#include "net/passwords.h"
 #include "net/tls_store.h"
 
 #define WORKER_JOBS_MAX 4096
@@ -45,6 +46,7 @@ struct game_server {
     struct worker *worker;
     struct worker *door_worker; // for what is looked up before somebody is let in
     struct net_origins *origins;
+    struct net_passwords *passwords;
     struct net_cookie_watch *cookie_watch;
     struct net_hub hub;
     struct net_tls_server *tls;
@@ -271,7 +273,8 @@ static bool open_doors(struct game_server *server, struct error *error)
     const struct config *config = server->env.config;
     server->origins = net_origins_create(config, error);
     server->hub.origins = server->origins;
-    if (!server->origins || config->auth_token_poll_ms == 0) {
+    bool has_work = config->auth_token_poll_ms > 0 || config->basic_auth_file[0] != '\0';
+    if (!server->origins || !has_work) {
         return server->origins;
     }
     server->door_worker =
@@ -279,9 +282,19 @@ static bool open_doors(struct game_server *server, struct error *error)
     if (!server->door_worker) {
         return false;
     }
-    server->cookie_watch =
-        net_cookie_watch_create(server->conns, server->loop, server->door_worker, config);
-    return server->cookie_watch || error_set(error, "out of memory");
+    if (config->basic_auth_file[0] != '\0') {
+        server->passwords = net_passwords_create(config, server->door_worker, error);
+        server->hub.passwords = server->passwords;
+        if (!server->passwords) {
+            return false;
+        }
+    }
+    if (config->auth_token_poll_ms > 0) {
+        server->cookie_watch =
+            net_cookie_watch_create(server->conns, server->loop, server->door_worker, config);
+        return server->cookie_watch || error_set(error, "out of memory");
+    }
+    return true;
 }
 
 static bool open_listeners(struct game_server *server, struct error *error)
@@ -387,6 +400,7 @@ void game_server_destroy(struct game_server *server)
     game_admission_destroy(server->admission);
     game_maps_destroy(server->maps);
     net_origins_destroy(server->origins);
+    net_passwords_destroy(server->passwords);
     net_tls_server_destroy(server->tls);
     loop_destroy(server->loop);
     counters_destroy(server->counters);
@@ -480,6 +494,9 @@ void game_server_drain(struct game_server *server)
 void game_server_reload(struct game_server *server)
 {
     net_origins_reload(server->origins);
+    if (server->passwords) {
+        net_passwords_reload(server->passwords);
+    }
     if (server->tls) {
         net_tls_server_reload(server->tls);
     }

@@ -100,16 +100,24 @@ static void count_close(struct net_conns *conns, uint16_t code)
 
 // ---- the end of a connection
 
-// Whoever tries tokens costs the backend a question each.
+// Whoever tries tokens costs the backend a question each, and passwords cost us their hashes.
+static void auth_failed(void *user, const struct net_addr *addr)
+{
+    struct net_conns *conns = user;
+    if (net_addr_limit_fail(conns->addr_limit, addr, now_ns(conns))) {
+        char remote[NET_ADDR_TEXT_BYTES];
+        net_addr_format(addr, remote);
+        log_peer(LOG_WARN, "address_blocked", LOG_S("remote", remote),
+                 LOG_U("ms", NET_ADDR_BLOCK_MS),
+                 LOG_S("why", "too many tokens or passwords were refused"));
+    }
+}
+
 static void note_failure(struct net_conns *conns, const struct net_conn_info *info, uint16_t code)
 {
-    bool is_failure = info->state != NET_STATE_PLAY &&
-                      (code == NET_CLOSE_AUTH_DENIED || code == NET_CLOSE_TOKEN_MALFORMED);
-    if (is_failure && net_addr_limit_fail(conns->addr_limit, &info->remote, now_ns(conns))) {
-        char remote[NET_ADDR_TEXT_BYTES];
-        net_addr_format(&info->remote, remote);
-        log_peer(LOG_WARN, "address_blocked", LOG_S("remote", remote),
-                 LOG_U("ms", NET_ADDR_BLOCK_MS), LOG_S("why", "too many tokens were refused"));
+    if (info->state != NET_STATE_PLAY &&
+        (code == NET_CLOSE_AUTH_DENIED || code == NET_CLOSE_TOKEN_MALFORMED)) {
+        auth_failed(conns, &info->remote);
     }
 }
 
@@ -386,7 +394,8 @@ struct net_conns *net_conns_create(struct net_hub *hub, unsigned capacity,
     conns->events = *events;
     conns->user = user;
     conns->capacity = capacity;
-    conns->acceptor = (struct net_acceptor){accept_link, admit_address, refusal, conns};
+    conns->acceptor =
+        (struct net_acceptor){accept_link, admit_address, refusal, auth_failed, conns};
     conns->unverified_max = capacity / 4 < UNVERIFIED_MAX ? (capacity + 3) / 4 : UNVERIFIED_MAX;
     for (uint32_t i = 0; i < capacity; i++) {
         struct conn *conn = &conns->slots[i];

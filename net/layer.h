@@ -22,6 +22,7 @@
 
 struct net_caller;
 struct net_origins;
+struct net_passwords;
 struct net_tls_credentials;
 
 struct net_layer_env;
@@ -33,6 +34,7 @@ struct net_layer_env {
     const char *url_text;                    // the same for log lines
     struct net_tls_credentials *credentials; // NULL when no layer needs them
     const struct net_origins *origins;       // NULL: those of the settings
+    struct net_passwords *passwords;         // NULL: none is asked for
     const char *alpn;                        // what TLS has to negotiate; NULL: nothing
     struct net_caller *caller; // what the request of a WebSocket said; the stream frees it
     struct net_addr remote;    // the peer, or whom a trusted proxy speaks for: net_layer_relocate()
@@ -40,6 +42,10 @@ struct net_layer_env {
     bool (*admit_address)(struct net_layer_env *env, const struct net_addr *remote);
     // 0, or the close code of a server that takes nobody now; NULL: it takes everybody.
     uint16_t (*refusal)(const struct net_layer_env *env);
+    // Somebody behind this address has failed to prove who he is; NULL: of no interest.
+    void (*auth_failed)(struct net_layer_env *env);
+    // From outside of the stack: a layer has moved its due_ns. NULL without passwords.
+    void (*wake)(struct net_layer_env *env);
     uint64_t number; // of the link, for log lines
     bool is_server;
     uint64_t now_ns; // set by the owner of the stack before each call into it

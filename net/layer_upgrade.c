@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Drives the opening handshake: a server reads one request and answers it, a client writes one and
-// reads the answer. What is right and what is said is net/http_upgrade's; this layer owns the
-// bytes, the deadline and the log lines. Bytes behind the blank line are the WebSocket's and go up
-// at once.
+// reads the answer. What is right and what is said is net/http_upgrade's, who may come in
+// net/doorman's; this layer owns the bytes and the deadlines. Bytes behind the blank line are the
+// WebSocket's and go up when it is one: at once, unless a password has to be looked at first.
 
 #include "net/layer_upgrade.h"
 
@@ -11,20 +11,34 @@
 
 #include "config/base/log.h"
 #include "config/secret.h"
-#include "net/auth_cookie.h"
-#include "net/caller.h"
+#include "net/doorman.h"
 #include "net/http_upgrade.h"
 #include "net/layer_proxy.h"
-#include "net/origins.h"
-#include "net/proxy.h"
+#include "net/passwords.h"
 
-#define ORIGIN_LOG_BYTES 200
+// What may come behind a request before it is answered: proxies send on what they have.
+#define EARLY_BYTES_MAX LIMIT_MESSAGE_BYTES
+// A wrong password is answered so long after it came, so that trying them takes time.
+#define WRONG_PASSWORD_MS 1000
+
+enum password_state {
+    PASSWORD_UNASKED,
+    PASSWORD_ASKED,
+    PASSWORD_GOOD,
+    PASSWORD_WRONG,
+};
 
 struct layer_upgrade {
     struct net_layer base;
     struct net_http_head *head; // only while the handshake lasts
     char key[NET_WS_KEY_BYTES + 1];
     bool refused;
+    struct net_doorman doorman;
+    enum net_http_answer wanted; // what a good password leads to
+    enum password_state password;
+    uint64_t asked_ns;
+    struct net_password_check *check; // PASSWORD_ASKED
+    struct bytes_buf early;
 };
 
 static struct layer_upgrade *upgrade_of(struct net_layer *layer)
@@ -42,6 +56,14 @@ static void free_head(struct layer_upgrade *upgrade)
     }
 }
 
+static void free_early(struct layer_upgrade *upgrade)
+{
+    if (upgrade->early.memory) {
+        secret_wipe(upgrade->early.memory, upgrade->early.capacity);
+    }
+    bytes_buf_finish(&upgrade->early);
+}
+
 static uint16_t switch_over(struct layer_upgrade *upgrade)
 {
     struct net_layer *layer = &upgrade->base;
@@ -52,27 +74,6 @@ static uint16_t switch_over(struct layer_upgrade *upgrade)
 }
 
 // ---- server
-
-static const struct config_list *origins_of(const struct net_layer_env *env)
-{
-    if (env->origins) {
-        return net_origins_rules(env->origins);
-    }
-    return config_has_origins(env->config) ? &env->config->allow_origins : NULL;
-}
-
-static struct net_http_site site_of(const struct net_layer_env *env)
-{
-    const struct config *config = env->config;
-    return (struct net_http_site){
-        .path = config->websocket_path,
-        .node = config->node_id,
-        .has_page = config->test_page == CONFIG_TEST_PAGE_ON ||
-                    (config->test_page == CONFIG_TEST_PAGE_DEV && config->dev),
-        .origins = origins_of(env),
-        .needs_origin = config->require_origin,
-    };
-}
 
 static bool write_answer(struct layer_upgrade *upgrade, enum net_http_answer answer)
 {
@@ -107,169 +108,12 @@ static uint16_t refuse(struct layer_upgrade *upgrade, enum net_http_answer answe
                           "answered with HTTP status %u", net_http_answer_status(answer));
 }
 
-// Two lines as the Photon documentation shows them, because that is what people search for.
-static void log_unknown_subprotocol(const struct layer_upgrade *upgrade, struct bytes_span unknown)
-{
-    char remote[NET_ADDR_TEXT_BYTES];
-    char name[64 + 1];
-    char text[128];
-    net_addr_format(&upgrade->base.env->remote, remote);
-    bool is_token = net_http_is_token(unknown);
-    snprintf(name, sizeof(name), "%.*s", is_token ? (int)unknown.size : 0,
-             (const char *)unknown.data);
-    snprintf(text, sizeof(text), "Subprotocol %s is unknown", is_token ? name : "(not a token)");
-    log_peer(LOG_WARN, "subprotocol_unknown", LOG_S("text", text),
-             LOG_U("conn", upgrade->base.env->number), LOG_S("remote", remote),
-             LOG_S("supported", NET_WS_SUBPROTOCOL));
-    snprintf(text, sizeof(text), "Failed to parse init request for WebSocket peer: %zu bytes",
-             upgrade->head->size);
-    log_peer(LOG_WARN, "websocket_init_failed", LOG_S("text", text),
-             LOG_U("conn", upgrade->base.env->number), LOG_S("remote", remote));
-}
-
-static void log_refused_origin(const struct layer_upgrade *upgrade)
-{
-    char remote[NET_ADDR_TEXT_BYTES];
-    struct bytes_span origin = {0};
-    net_addr_format(&upgrade->base.env->remote, remote);
-    net_http_head_find(upgrade->head, "origin", &origin);
-    origin.size = origin.size < ORIGIN_LOG_BYTES ? origin.size : ORIGIN_LOG_BYTES;
-    log_peer(LOG_WARN, "origin_refused", LOG_U("conn", upgrade->base.env->number),
-             LOG_S("remote", remote), LOG_B("origin", origin));
-}
-
-static void log_ignored_ip_header(const struct layer_upgrade *upgrade, const char *why)
-{
-    char remote[NET_ADDR_TEXT_BYTES];
-    net_addr_format(&upgrade->base.env->remote, remote);
-    log_peer(LOG_WARN, "ip_header_ignored", LOG_U("conn", upgrade->base.env->number),
-             LOG_S("remote", remote), LOG_S("header", upgrade->base.env->config->ip_header),
-             LOG_S("why", why));
-}
-
-// Whoever has a proxy in front and has not told us so sees one address for all players, which no
-// limit applies to.
-static void warn_of_silence(const struct layer_upgrade *upgrade)
-{
-    static const char *const signs[] = {"x-forwarded-for", "x-real-ip", "x-client-ip", "forwarded",
-                                        "via"};
-    const struct net_layer_env *env = upgrade->base.env;
-    bool is_proxied = env->config->ip_header[0] != '\0';
-    char remote[NET_ADDR_TEXT_BYTES];
-    for (size_t i = 0; i < BASE_COUNT(signs) && !is_proxied; i++) {
-        struct bytes_span value;
-        is_proxied = net_http_head_find(upgrade->head, signs[i], &value) > 0;
-    }
-    if (!is_proxied || !net_proxy_is_trusted(env->config, &env->remote)) {
-        return;
-    }
-    net_addr_format(&env->remote, remote);
-    log_peer(LOG_WARN, "client_address_unknown", LOG_U("conn", env->number),
-             LOG_S("remote", remote),
-             LOG_S("text", "a trusted proxy does not say whose request this is, so limits per "
-                           "address are off: set --ip-header to a header that the proxy sets"));
-}
-
-// Finds out who is calling before anything is judged, so that limits and log lines are about them.
-static enum net_http_answer identify(struct layer_upgrade *upgrade)
+// `answer` is a yes or a no to all but whether there is room.
+static uint16_t conclude(struct layer_upgrade *upgrade, enum net_http_answer answer)
 {
     struct net_layer *layer = &upgrade->base;
-    struct net_addr real;
-    switch (net_proxy_read(layer->env->config, upgrade->head, &layer->env->remote, &real)) {
-    case NET_PROXY_NAMED:
-        return net_layer_relocate(layer, &real) ? NET_HTTP_SWITCH : NET_HTTP_TOO_MANY;
-    case NET_PROXY_AMBIGUOUS:
-        return NET_HTTP_BAD_IP_HEADER;
-    case NET_PROXY_UNTRUSTED:
-        log_ignored_ip_header(upgrade, "the peer is not among --trusted-proxies");
-        break;
-    case NET_PROXY_MALFORMED:
-        log_ignored_ip_header(upgrade, "not an address");
-        break;
-    case NET_PROXY_SILENT:
-        warn_of_silence(upgrade);
-        break;
-    }
-    return NET_HTTP_SWITCH;
-}
-
-// Files are looked at last, for requests that are good otherwise.
-static bool has_cookie(const struct layer_upgrade *upgrade, struct net_auth_ticket *ticket)
-{
-    char remote[NET_ADDR_TEXT_BYTES];
-    if (net_auth_cookie_opens(upgrade->base.env->config, upgrade->head, ticket)) {
-        return true;
-    }
-    net_addr_format(&upgrade->base.env->remote, remote);
-    log_peer(LOG_INFO, "cookie_refused", LOG_U("conn", upgrade->base.env->number),
-             LOG_S("remote", remote));
-    return false;
-}
-
-// A page cannot see why an upgrade was refused: that its cookie is no token it hears as 4004.
-static void take_token(struct layer_upgrade *upgrade)
-{
-    struct net_layer_env *env = upgrade->base.env;
-    char remote[NET_ADDR_TEXT_BYTES];
-    if (!net_caller_take_token(env->caller, env->config, upgrade->head)) {
-        net_addr_format(&env->remote, remote);
-        log_peer(LOG_INFO, "token_cookie_malformed", LOG_U("conn", env->number),
-                 LOG_S("remote", remote));
-    }
-}
-
-static enum net_http_answer keep_caller(struct layer_upgrade *upgrade, bool by_proxy,
-                                        const struct net_auth_ticket *ticket)
-{
-    struct net_layer_env *env = upgrade->base.env;
-    switch (net_caller_read(env->config, upgrade->head, by_proxy, &env->caller)) {
-    case NET_CALLER_UNFIT:
-        return NET_HTTP_BAD_MAPPED_HEADER;
-    case NET_CALLER_NO_MEMORY:
-        return NET_HTTP_UNAVAILABLE;
-    case NET_CALLER_READ:
-        break;
-    }
-    env->caller->ticket = *ticket;
-    take_token(upgrade);
-    return NET_HTTP_SWITCH;
-}
-
-// For requests that are good otherwise: is there room for a player?
-static enum net_http_answer find_room(const struct layer_upgrade *upgrade)
-{
-    const struct net_layer_env *env = upgrade->base.env;
-    uint16_t code = env->refusal ? env->refusal(env) : 0;
-    return code == 0                      ? NET_HTTP_SWITCH
-           : code == NET_CLOSE_GOING_AWAY ? NET_HTTP_ENDING
-                                          : NET_HTTP_FULL;
-}
-
-static uint16_t serve(struct layer_upgrade *upgrade)
-{
-    struct net_layer *layer = &upgrade->base;
-    struct net_http_site site = site_of(layer->env);
-    struct net_auth_ticket ticket;
-    struct bytes_span unknown;
-    bool by_proxy = net_proxy_is_trusted(layer->env->config, &layer->env->remote);
-    enum net_http_answer answer = identify(upgrade);
     if (answer == NET_HTTP_SWITCH) {
-        answer = net_http_upgrade_judge(upgrade->head, &site, &unknown);
-    }
-    if (answer == NET_HTTP_SWITCH && !has_cookie(upgrade, &ticket)) {
-        answer = NET_HTTP_BAD_COOKIE;
-    }
-    if (answer == NET_HTTP_SWITCH) {
-        answer = find_room(upgrade);
-    }
-    if (answer == NET_HTTP_SWITCH) {
-        answer = keep_caller(upgrade, by_proxy, &ticket);
-    }
-    if (answer == NET_HTTP_BAD_SUBPROTOCOL) {
-        log_unknown_subprotocol(upgrade, unknown);
-    }
-    if (answer == NET_HTTP_BAD_ORIGIN) {
-        log_refused_origin(upgrade);
+        answer = net_doorman_admit(&upgrade->doorman);
     }
     if (answer != NET_HTTP_SWITCH) {
         return refuse(upgrade, answer);
@@ -277,7 +121,88 @@ static uint16_t serve(struct layer_upgrade *upgrade)
     if (!write_answer(upgrade, answer)) {
         return net_layer_fail(layer, NET_CLOSE_LOST, "out of memory");
     }
-    return switch_over(upgrade);
+    uint16_t code = switch_over(upgrade);
+    struct bytes_span early = bytes_buf_span(&upgrade->early);
+    if (code == 0 && early.size > 0) {
+        code = net_layer_feed(layer->above, early);
+    }
+    free_early(upgrade);
+    return code;
+}
+
+static void on_password(void *context, bool good)
+{
+    struct layer_upgrade *upgrade = context;
+    struct net_layer *layer = &upgrade->base;
+    struct net_layer_env *env = layer->env;
+    upgrade->check = NULL;
+    upgrade->password = good ? PASSWORD_GOOD : PASSWORD_WRONG;
+    layer->due_ns = good ? 0 : upgrade->asked_ns + WRONG_PASSWORD_MS * CLOCK_NS_PER_MS;
+    if (!good) {
+        char remote[NET_ADDR_TEXT_BYTES];
+        net_addr_format(&env->remote, remote);
+        log_peer(LOG_INFO, "password_refused", LOG_U("conn", env->number), LOG_S("remote", remote));
+        if (env->auth_failed) {
+            env->auth_failed(env);
+        }
+    }
+    env->wake(env);
+}
+
+// Nothing more than a request with a password is asked for here, so a browser's first, which has
+// none, is no failure.
+static uint16_t ask_password(struct layer_upgrade *upgrade)
+{
+    struct net_layer *layer = &upgrade->base;
+    struct net_basic_auth auth;
+    if (!net_basic_auth_read(upgrade->head, &auth)) {
+        return refuse(upgrade, NET_HTTP_NO_PASSWORD);
+    }
+    upgrade->check = net_passwords_check(layer->env->passwords, &auth, on_password, upgrade);
+    secret_wipe(&auth, sizeof(auth));
+    if (!upgrade->check) {
+        return refuse(upgrade, NET_HTTP_UNAVAILABLE);
+    }
+    upgrade->password = PASSWORD_ASKED;
+    upgrade->asked_ns = layer->env->now_ns;
+    layer->due_ns = net_layer_in_ms(layer, layer->env->config->upgrade_ms);
+    return 0;
+}
+
+static uint16_t serve(struct layer_upgrade *upgrade)
+{
+    struct net_layer *layer = &upgrade->base;
+    enum net_http_answer answer = net_doorman_judge(&upgrade->doorman, layer, upgrade->head);
+    bool is_yes = answer == NET_HTTP_SWITCH || answer == NET_HTTP_PAGE;
+    if (is_yes && layer->env->passwords) {
+        upgrade->wanted = answer;
+        return ask_password(upgrade);
+    }
+    return conclude(upgrade, answer);
+}
+
+static uint16_t serve_late(struct layer_upgrade *upgrade)
+{
+    switch (upgrade->password) {
+    case PASSWORD_GOOD:
+        return conclude(upgrade, upgrade->wanted);
+    case PASSWORD_WRONG:
+        return refuse(upgrade, NET_HTTP_NO_PASSWORD);
+    case PASSWORD_ASKED:
+        net_password_check_cancel(upgrade->check);
+        upgrade->check = NULL;
+        return refuse(upgrade, NET_HTTP_UNAVAILABLE);
+    case PASSWORD_UNASKED:
+        break;
+    }
+    return refuse(upgrade, NET_HTTP_TOO_SLOW);
+}
+
+static uint16_t keep_early(struct layer_upgrade *upgrade, struct bytes_span bytes)
+{
+    return bytes_buf_append(&upgrade->early, bytes)
+               ? 0
+               : net_layer_fail(&upgrade->base, NET_CLOSE_LOST, "too much before the answer");
 }
 
 static uint16_t refuse_tls(struct layer_upgrade *upgrade)
@@ -339,6 +264,9 @@ static uint16_t upgrade_feed(struct net_layer *layer, struct bytes_span bytes)
     if (upgrade->refused || bytes.size == 0) {
         return 0;
     }
+    if (upgrade->password != PASSWORD_UNASKED) {
+        return keep_early(upgrade, bytes);
+    }
     if (layer->env->is_server && upgrade->head->size == 0 && bytes.data[0] == 0x16) {
         upgrade->refused = true;
         return refuse_tls(upgrade);
@@ -360,21 +288,27 @@ static uint16_t upgrade_feed(struct net_layer *layer, struct bytes_span bytes)
                    ? check_response(upgrade)
                    : net_layer_fail(layer, NET_CLOSE_LOST, "the server's answer is not HTTP/1.1");
     }
-    return code || bytes.size == 0 ? code : net_layer_feed(layer->above, bytes);
+    if (code || bytes.size == 0) {
+        return code;
+    }
+    return layer->is_up ? net_layer_feed(layer->above, bytes) : keep_early(upgrade, bytes);
 }
 
 static uint16_t upgrade_expired(struct net_layer *layer)
 {
     layer->due_ns = CLOCK_NEVER;
-    return layer->env->is_server ? refuse(upgrade_of(layer), NET_HTTP_TOO_SLOW)
+    return layer->env->is_server ? serve_late(upgrade_of(layer))
                                  : net_layer_fail(layer, NET_CLOSE_LOST,
                                                   "the server did not answer the upgrade in time");
 }
 
 static void upgrade_destroy(struct net_layer *layer)
 {
-    free_head(upgrade_of(layer));
-    free(layer);
+    struct layer_upgrade *upgrade = upgrade_of(layer);
+    net_password_check_cancel(upgrade->check);
+    free_head(upgrade);
+    free_early(upgrade);
+    free(upgrade);
 }
 
 static const struct net_layer_impl upgrade_impl = {
@@ -392,6 +326,7 @@ struct net_layer *net_layer_upgrade_create(struct net_layer_env *env)
         return NULL;
     }
     net_layer_init(&upgrade->base, &upgrade_impl, env);
+    bytes_buf_init(&upgrade->early, EARLY_BYTES_MAX);
     upgrade->head = calloc(1, sizeof(*upgrade->head));
     if (!upgrade->head) {
         free(upgrade);

@@ -595,6 +595,7 @@ static struct net_stream *create_stream(struct net_stream_endpoint *endpoint,
     stream->env = *env;
     stream->env.config = endpoint->hub->config;
     stream->env.origins = endpoint->hub->origins;
+    stream->env.passwords = endpoint->hub->passwords;
     stream->env.number = stream->base.number = ++endpoint->hub->last_number;
     stream->env.alpn = endpoint->stack->alpn;
     stream->deadline_ns = CLOCK_NEVER;
@@ -651,6 +652,24 @@ static uint16_t refusal(const struct net_layer_env *env)
     return acceptor->refusal ? acceptor->refusal(acceptor->user) : 0;
 }
 
+static struct net_stream *stream_of_env(struct net_layer_env *env)
+{
+    return (struct net_stream *)(void *)((char *)env - offsetof(struct net_stream, env));
+}
+
+static void auth_failed(struct net_layer_env *env)
+{
+    const struct net_acceptor *acceptor = stream_of_env(env)->endpoint->acceptor;
+    if (acceptor->auth_failed) {
+        acceptor->auth_failed(acceptor->user, &env->remote);
+    }
+}
+
+static void wake(struct net_layer_env *env)
+{
+    set_timer(stream_of_env(env));
+}
+
 void net_stream_accept(struct net_stream_endpoint *endpoint, int fd, const struct net_addr *remote)
 {
     // The certificate of this moment: a later one is for later streams.
@@ -662,6 +681,8 @@ void net_stream_accept(struct net_stream_endpoint *endpoint, int fd, const struc
         .credentials = credentials,
         .admit_address = admit_address,
         .refusal = refusal,
+        .auth_failed = auth_failed,
+        .wake = wake,
         .is_server = true,
     };
     struct net_stream *stream = create_stream(endpoint, &env);

@@ -25,11 +25,14 @@ struct net_acceptor {
     // 0, or the code with which accept() would turn away whoever came now. Asked before a WebSocket
     // is promised, because HTTP can say so to proxies as well. May be NULL.
     uint16_t (*refusal)(void *user);
+    // Somebody at this address has failed to prove who he is. May be NULL.
+    void (*auth_failed)(void *user, const struct net_addr *remote);
     void *user;
 };
 
 struct net_hub;
 struct net_origins;
+struct net_passwords;
 struct net_endpoint; // a listener, or the shared part of dials; embedded first by transports
 
 struct net_transport {
@@ -89,6 +92,7 @@ struct net_hub {
     uint64_t last_number;              // of a link
     struct blocks blocks;              // for messages to single players
     const struct net_origins *origins; // NULL: those of the settings
+    struct net_passwords *passwords;   // NULL: WebSockets need none
     struct net_tls_server *tls;        // certificates of listeners; NULL when there are none
     // How dials check certificates; see net/client.h.
     bool dial_insecure;

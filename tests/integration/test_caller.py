@@ -4,6 +4,7 @@
 
 import asyncio
 import base64
+import http.client
 import json
 import os
 import re
@@ -232,6 +233,77 @@ class Cookies(Caller):
                               text=True, timeout=PATIENCE, env=ENVIRONMENT)
         self.assertEqual(done.returncode, 1)
         self.assertIn("origins:1: \"two.example.com\" is not an origin", done.stderr)
+
+
+class BasicAuth(Caller):
+    """F-03, F-04: a name and a password in front of a WebSocket."""
+    ORIGIN = ("Origin", "https://play.example.com")
+
+    def authorization(self, name, password):
+        return ("Authorization", "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode())
+
+    def write(self, path, **passwords):
+        """As an operator does it."""
+        with open(path, "w", encoding="utf-8") as file:
+            for name, password in passwords.items():
+                done = subprocess.run(["openssl", "passwd", "-6", "-stdin"], input=password, capture_output=True,
+                                      text=True, check=True)
+                file.write(f"{name}:{done.stdout}")
+
+    def test_who_knows_it_plays_and_nobody_else(self):
+        path = os.path.join(self.temporary(), "passwords")
+        self.write(path, anna="rosebud", bert="open sesame")
+        server = self.serve(f"--basic-auth-file={path}", f"--allow-origins={self.ORIGIN[1]}", listen=("ws", "wss"))
+
+        async def hello(peer):
+            await peer.send(pack([HELLO, 1, token, "", "page"]))
+            self.assertEqual(unpack(await peer.recv())[0], WELCOME)
+        for scheme, name, password in (("ws", "anna", "rosebud"), ("wss", "bert", "open sesame")):
+            token = server.token(name).encode()
+            self.assertEqual(self.request(server, scheme, self.ORIGIN), 401)
+            self.assertEqual(self.request(server, scheme, self.ORIGIN, self.authorization(name, password), then=hello),
+                             101)
+            for wrong in ((name, "wrong"), ("nobody", password), (name, "")):
+                self.assertEqual(self.request(server, scheme, self.ORIGIN, self.authorization(*wrong)), 401, wrong)
+        self.assertEqual(self.request(server, "ws", self.authorization("anna", "rosebud"),
+                                      ("Origin", "https://evil.org")), 403)
+        connection = http.client.HTTPConnection(server.url("ws").split("//")[1], timeout=PATIENCE)
+        self.addCleanup(connection.close)
+        connection.request("GET", "/")
+        answer = connection.getresponse()
+        self.assertEqual((answer.status, answer.getheader("WWW-Authenticate")),
+                         (401, 'Basic realm="Restricted Area"'))
+        self.write(path, carl="xanadu")
+        server.signal(signal.SIGHUP)
+        server.wait_event("passwords_reloaded", names=1)
+        self.assertEqual(self.request(server, "ws", self.ORIGIN, self.authorization("anna", "rosebud")), 401)
+        self.assertEqual(self.request(server, "ws", self.ORIGIN, self.authorization("carl", "xanadu")), 101)
+        server.wait_event("password_refused")
+        text = json.dumps(server.events)
+        for secret in ("rosebud", "open sesame", "xanadu", self.authorization("anna", "rosebud")[1].split()[1]):
+            self.assertNotIn(secret, text)
+        self.stop_cleanly(server)
+
+    def test_a_password_for_the_proxy_is_none_of_ours(self): # F-03
+        server = self.serve(listen=("ws",))
+        self.assertEqual(self.request(server, "ws", self.authorization("login", "password-of-the-proxy")), 101)
+        self.assertNotIn("password-of-the-proxy", json.dumps(server.events))
+        self.stop_cleanly(server)
+
+    def test_who_guesses_is_shut_out_and_others_behind_the_same_proxy_are_not(self):
+        path = os.path.join(self.temporary(), "passwords")
+        self.write(path, anna="rosebud")
+        server = self.serve(f"--basic-auth-file={path}", f"--allow-origins={self.ORIGIN[1]}", "--ip-header=X-Real-IP",
+                            "--auth-failures=2", listen=("ws",))
+
+        def knock(address, password):
+            return self.request(server, "ws", self.ORIGIN, ("X-Real-IP", address),
+                                self.authorization("anna", password))
+        self.assertEqual([knock("192.0.2.1", f"guess{number}") for number in range(4)], [401, 401, 401, 429])
+        self.assertEqual(knock("192.0.2.1", "rosebud"), 429)
+        self.assertEqual(knock("192.0.2.2", "rosebud"), 101)
+        self.assertEqual(server.metric('paddock_addresses_refused_total{reason="blocked"}'), 2)
+        self.stop_cleanly(server)
 
 
 class Log(Caller):

@@ -479,6 +479,12 @@ static void a_cookie_needs_a_folder_and_origins(void **state)
 static void a_token_cookie_needs_origins_and_a_name_of_its_own(void **state)
 {
     (void)state;
+    set("basic-auth-file", "/etc/paddock/passwords");
+    assert_false(config_check(config, &errors));
+    assert_int_equal(errors.count, 1);
+    assert_non_null(strstr(errors.lines[0].text, "--allow-origins"));
+    errors.count = 0;
+    set("basic-auth-file", "");
     set("token-cookie", "TOKEN");
     assert_false(config_check(config, &errors));
     assert_int_equal(errors.count, 1);

@@ -671,6 +671,26 @@ static void destroying_forgets_connections_without_a_word(void **state)
     destroy(fixture);
 }
 
+static void wrong_passwords_block_an_address(void **state)
+{
+    (void)state;
+    struct fixture *fixture = create(8);
+    struct error error;
+    struct net_addr remote;
+    net_conns_destroy(fixture->conns);
+    fixture->config.auth_failures = 2;
+    fixture->conns = net_conns_create(&fixture->hub, 8, &events, fixture, &error);
+    fixture->acceptor = net_conns_acceptor(fixture->conns);
+    assert_true(net_addr_parse_ip("198.51.100.1", &remote));
+    for (unsigned i = 0; i < 3; i++) {
+        assert_true(fixture->acceptor->admit_address(fixture->acceptor->user, &remote));
+        fixture->acceptor->auth_failed(fixture->acceptor->user, &remote);
+    }
+    assert_false(fixture->acceptor->admit_address(fixture->acceptor->user, &remote));
+    assert_int_equal(counted(fixture, "paddock_addresses_refused", "reason", "blocked"), 1);
+    destroy(fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -704,6 +724,7 @@ int main(void)
         cmocka_unit_test(close_all_ends_everybody),
         cmocka_unit_test(messages_are_encoded_and_sent),
         cmocka_unit_test(destroying_forgets_connections_without_a_word),
+        cmocka_unit_test(wrong_passwords_block_an_address),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

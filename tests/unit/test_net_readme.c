@@ -130,8 +130,10 @@ static void limits_are_the_defaults_of_the_settings(void **state)
     snprintf(line, sizeof(line), "| new connections of one address | %ld per second, burst %ld |",
              config->connects_per_second, 2 * config->connects_per_second);
     expect_line(line);
-    snprintf(line, sizeof(line), "| refused tokens (4003, 4004) of one address | %ld in a minute |",
-             config->auth_failures);
+    snprintf(
+        line, sizeof(line),
+        "| tokens (4003, 4004) and passwords of one address that are refused | %ld in a minute |",
+        config->auth_failures);
     expect_line(line);
     snprintf(line, sizeof(line), "| unsent bytes for one reader | %ld, no progress for %ld s |",
              config->queue_bytes, config->stall_ms / 1000);
