@@ -129,6 +129,20 @@ static void headers_have_an_end(void **state)
     assert_int_equal(judge(binary, sizeof(binary)), NET_PROXY_HEADER_MALFORMED);
 }
 
+static void a_header_is_known_by_its_mark_and_by_no_less(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < BASE_COUNT(rows); i++) {
+        bool is_good = rows[i].used > 0;
+        size_t mark = rows[i].bytes[0] == 'P' ? 6 : 12;
+        assert_true(!is_good || net_proxy_header_begins(bytes_of(rows[i].bytes, mark)));
+        assert_false(is_good && net_proxy_header_begins(bytes_of(rows[i].bytes, mark - 1)));
+    }
+    assert_false(net_proxy_header_begins(bytes_of_string("PROXYING / HTTP/1.1")));
+    assert_false(net_proxy_header_begins(bytes_of_string("GET / HTTP/1.1\r\n\r\n")));
+    assert_false(net_proxy_header_begins(bytes_of(NULL, 0)));
+}
+
 // ---- the layer
 
 static const layer_create stack[] = {net_layer_proxy_create, NULL};
@@ -154,6 +168,19 @@ static void expect_remote(const struct layer_end *end, const char *expected)
     char text[NET_ADDR_TEXT_BYTES];
     net_addr_format(&end->env.remote, text);
     assert_string_equal(text, expected);
+}
+
+static void only_servers_find_a_header_where_none_belongs(void **state)
+{
+    (void)state;
+    struct layer_end end;
+    assert_int_equal(begin(&end, "192.0.2.9"), NET_CLOSE_LOST);
+    struct net_layer *layer = end.layers[0];
+    assert_true(net_layer_proxy_is_stray(layer, bytes_of_string(V1_HEADER)));
+    assert_false(net_layer_proxy_is_stray(layer, bytes_of_string("GET / HTTP/1.1\r\n")));
+    end.env.is_server = false;
+    assert_false(net_layer_proxy_is_stray(layer, bytes_of_string(V1_HEADER)));
+    layer_end_finish(&end);
 }
 
 static void the_header_comes_off_and_the_rest_goes_up_in_every_cut(void **state)
@@ -230,6 +257,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(headers_are_read_strictly),
         cmocka_unit_test(headers_have_an_end),
+        cmocka_unit_test(a_header_is_known_by_its_mark_and_by_no_less),
+        cmocka_unit_test(only_servers_find_a_header_where_none_belongs),
         cmocka_unit_test(the_header_comes_off_and_the_rest_goes_up_in_every_cut),
         cmocka_unit_test(whoever_has_no_header_is_cut_off),
         cmocka_unit_test(strangers_are_cut_off_before_they_say_anything),
