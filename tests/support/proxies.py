@@ -116,8 +116,9 @@ class Site:
 
     def __init__(self, public=None):
         """`public`: certificate and key to show to players, else new ones."""
+        os.umask(0o022) # proxies that are started by root give their privileges up, and read all the same
         self.folder = tempfile.mkdtemp(prefix="paddock-site-")
-        os.chmod(self.folder, 0o755) # proxies that are started by root give their privileges up
+        os.chmod(self.folder, 0o755)
         self.ports = take_ports()
         self.nodes = {}
         self.process = None
