@@ -3,6 +3,7 @@
 """curl at the HTTP side of ws and wss ports: what a person sees who looks for the mistake in a set-up. (The curl of
 Debian 12 cannot speak WebSocket itself; it can ask for one.)"""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from paddock import ENVIRONMENT, PATIENCE, TestCase  # noqa: E402
+from ws_peer import Failed, Peer  # noqa: E402
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 UPGRADE = ("-H", "Connection: Upgrade", "-H", "Upgrade: websocket", "-H", "Sec-WebSocket-Version: 13",
@@ -94,6 +96,22 @@ class Curl(TestCase):
         event = self.server.wait_event("tls_on_plain_listener", level="warn")
         self.assertIn(self.plain, event["listener"])
         self.assertIn("connect with ws://", event["text"])
+
+    def test_a_full_house_is_503_until_somebody_leaves(self):
+        server = self.serve("--max-sessions=1", "--players-per-session=2", "--hello-ms=60000", listen=("ws",))
+        url = server.url("ws") + "/websocket"
+        with contextlib.ExitStack() as seated:
+            peers = []
+            with self.assertRaisesRegex(Failed, "HTTP/1.1 503 "):
+                while len(peers) < 256:
+                    peers.append(seated.enter_context(Peer(url, PATIENCE)))
+            code, head, body = self.curl(*UPGRADE, url.replace("ws://", "http://"))
+            self.assertEqual((code, head.split(" ")[1]), (0, "503"))
+            self.assertIn("\r\nRetry-After: ", head)
+            self.assertIn("This server is full", body.decode())
+            self.assertEqual(server.metric('paddock_closes_total{code="overloaded"}'), 2)
+            peers[0].close()
+            seated.enter_context(Peer(url, PATIENCE))
 
     def test_http_2_is_refused_and_what_speaks_both_gets_http_1_1(self):
         code, head, _ = self.curl("--http2", f"https://{self.secure}/")

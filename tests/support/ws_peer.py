@@ -78,7 +78,11 @@ class Peer:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
             self.socket = context.wrap_socket(self.socket)
-        self._upgrade(where, early, fields)
+        try:
+            self._upgrade(where, early, fields)
+        except Failed:
+            self.socket.close()
+            raise
 
     def __enter__(self):
         return self
