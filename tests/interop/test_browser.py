@@ -15,7 +15,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from browser import Browser, why_not  # noqa: E402
 from paddock import BUILD, HELLO, PADDOCK, WELCOME, ENVIRONMENT, Server, is_sanitized, pack, unpack  # noqa: E402
-from proxies import HOST, PASSWORD, TOKEN, Site, program  # noqa: E402
+from proxies import HOST, PASSWORD, TOKEN, Site, password_hash, program  # noqa: E402
 
 SKIPPED = 77 # what ctest takes for "skipped"
 SUCCESS = ["CONNECTED", "SENT: WebSocket Test", "RESPONSE: WebSocket Test", "DISCONNECTED"]
@@ -154,6 +154,18 @@ class Direct(Case):
         self.assertEqual(self.try_socket(page, url, "['GBinaryV18', 'paddock.v1']"), "open paddock.v1")
         self.assertEqual(self.try_socket(page, url, "['GBinaryV18']"), "closed 1006")
         self.assertEqual(server.wait_event("subprotocol_unknown")["text"], "Subprotocol GBinaryV18 is unknown")
+
+    def test_a_page_that_asked_for_a_password_has_opened_the_door_for_its_websocket(self):
+        path = os.path.join(self.folder, "passwords")
+        with open(path, "w") as file:
+            file.write(f"alice:{password_hash('-6')}\n")
+        server = self.serve(f"--basic-auth-file={path}", f"--allow-origins=https://{HOST}:*")
+        page = self.browser.page()
+        password = PASSWORD.replace(" ", "%20")
+        self.assertIsNone(page.open(f"https://alice:{password}@{HOST}:{self.port}/"))
+        page.wait(IS_OVER)
+        self.assertEqual(page.run(LINES), SUCCESS)
+        server.wait_event("connection_closed", transport="wss", code=1000)
 
     def test_close_codes_reach_the_page(self):
         self.serve("--hello-ms=300")

@@ -15,7 +15,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from paddock import PING, PONG, Player, pack, unpack  # noqa: E402
-from proxies import HOST, NODES, PASSWORD, PUBLIC, TOKEN, Site, has_ipv6, program  # noqa: E402
+from proxies import HOST, NODES, PASSWORD, PUBLIC, TOKEN, Site, has_ipv6, password_hash, program  # noqa: E402
 import websocket  # noqa: E402
 
 KINDS = {"nginx": "nginx", "apache": "apache2", "haproxy": "haproxy"}
@@ -226,6 +226,18 @@ class Doors(Deployed):
         answer, _ = self.join(site, node, "Anna", "/websocket", websocket.basic("alice", PASSWORD))
         # The proxy hands it on, and nobody writes it down.
         self.assertNotIn(websocket.basic("alice", PASSWORD).split()[-1], json.dumps(node.events))
+
+    @each(*KINDS)
+    def test_basic_auth_at_the_node(self, kind):
+        site = self.site()
+        passwords = site.write("/etc/paddock/passwords", f"alice:{password_hash('-6')}\n")
+        node = site.start_node("one-node", flags=(f"--basic-auth-file={passwords}",), proxy_protocol=kind == "haproxy")
+        site.start_proxy(kind, "one-node")
+        answer = site.ask()
+        self.assertEqual(answer.status, 401)
+        self.assertEqual(answer.headers["www-authenticate"], 'Basic realm="Restricted Area"')
+        self.assertEqual(site.ask("/websocket", websocket.basic("alice", "wrong")).status, 401)
+        self.join(site, node, "Anna", "/websocket", websocket.basic("alice", PASSWORD))
 
     @each("nginx", "apache")
     def test_origin(self, kind):
