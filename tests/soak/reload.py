@@ -22,7 +22,7 @@ if os.path.exists(os.path.join(ASAN, "paddock")):
     os.environ["PADDOCK_BUILD"] = ASAN
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from paddock import PING, PONG, WELCOME, Server  # noqa: E402
+from paddock import PING, PONG, WELCOME, Player, Server  # noqa: E402
 
 RELOADS = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
 SEED = int(sys.argv[2]) if len(sys.argv) > 2 else int(time.time())
@@ -62,9 +62,9 @@ def reloads(server):
 class Comer(threading.Thread):
     """Comes, is welcomed, and leaves in one of three ways, until told to stop."""
 
-    def __init__(self, server, token, seed, ending):
+    def __init__(self, url, token, seed, ending):
         super().__init__(daemon=True)
-        self.server, self.token, self.ending = server, token, ending
+        self.url, self.token, self.ending = url, token, ending
         self.dice = random.Random(seed)
         self.visits = 0
         self.problem = None
@@ -72,7 +72,7 @@ class Comer(threading.Thread):
     def run(self):
         try:
             while not self.ending.is_set():
-                player = self.server.connect("tls")
+                player = Player(self.url)
                 way = self.dice.randrange(3)
                 if way > 0:
                     player.hello(self.token)
@@ -94,14 +94,14 @@ def main():
     pairs = [f"--tls-{kind}={folder}/live/{number}.{suffix}" for number in (0, 1)
              for kind, suffix in (("cert", "pem"), ("key", "key"))]
     server = Server(*pairs, "--cert-poll-ms=0", "--max-sessions=64", "--connects-per-second=0", "--lobby-ms=600000",
-                    "--connections-per-address=0", listen=("tls",), dev=False,
+                    "--connections-per-address=0", "--tls-handshake-ms=60000", listen=("tls",), dev=False,
                     env={"FUSION_SERVER_TOKEN": "secret"})
     try:
         staying = [server.player(f"Staying{number}", "tls") for number in range(STAYING)]
         for player in staying:
             player.wait_for(WELCOME)
         ending = threading.Event()
-        coming = [Comer(server, server.token(f"Coming{number}"), dice.random(), ending) for number in range(COMING)]
+        coming = [Comer(server.url("tls"), server.token(f"Coming{number}"), dice.random(), ending) for number in range(COMING)]
         for comer in coming:
             comer.start()
         for number in range(RELOADS):

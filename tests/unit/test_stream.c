@@ -548,6 +548,29 @@ static void one_turn_does_few_handshakes(void **state)
     assert_int_equal(accepted, DIALS);
 }
 
+static void one_turn_reads_only_so_much_of_one_peer(void **state)
+{
+    (void)state;
+    enum { MESSAGES = 300, SIZE = 1000 };
+    static uint8_t frames[MESSAGES][4 + SIZE];
+    listen_on("tcp://127.0.0.1:0");
+    int fd = raw_connect();
+    RUN_UNTIL(accepted == 1);
+    for (unsigned i = 0; i < MESSAGES; i++) {
+        memcpy(frames[i], (const uint8_t[]){0, 0, SIZE >> 8, SIZE & 0xFF}, 4);
+        raw_send(fd, frames[i], sizeof(frames[i]));
+    }
+    uint64_t end_ns = loop_refresh_now(loop) + PATIENCE_NS;
+    while (messages < MESSAGES && loop_now_ns(loop) < end_ns) {
+        unsigned before = messages;
+        turn();
+        // The first one may have come in part before.
+        assert_true(messages - before <= NET_STREAM_READ_BYTES / sizeof(frames[0]) + 1);
+    }
+    assert_int_equal(messages, MESSAGES);
+    close(fd);
+}
+
 static unsigned admitted;
 static bool on_admit(void *user, const struct net_addr *remote)
 {
@@ -690,6 +713,7 @@ int main(void)
         ONE(old_unreliable_messages_are_replaced_and_counted),
         ONE(a_queue_that_overflows_ends_the_link_from_the_loop),
         ONE(the_257th_handshake_is_turned_away),
+        ONE(one_turn_reads_only_so_much_of_one_peer),
         ONE(one_turn_does_few_handshakes),
         ONE(one_turn_does_few_handshakes_behind_a_proxy_either),
         ONE(without_descriptors_old_links_live_and_the_loop_rests),
