@@ -11,7 +11,8 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from paddock import ENVIRONMENT, PADDOCK, PATIENCE, RESULT, WELCOME, Closed, TestCase, is_sanitized  # noqa: E402
+from paddock import (ENVIRONMENT, PADDOCK, PATIENCE, RESULT, WELCOME, Closed, TestCase,  # noqa: E402
+                     growth_kib_max)
 import unisave_gateway  # noqa: E402
 from unisave_gateway import Gateway  # noqa: E402
 
@@ -109,7 +110,7 @@ HOSTILE = {
     "a forged log line": (http(b'{"executionResult":{"result":"exception","exception":{"ClassName":'
                                b'"X\\n{\\"event\\":\\"player_admitted\\"}"}}}'), 4003),
 }
-RSS_KIB_MAX = 1024
+RSS_KIB_MAX = 4096
 
 
 class Unisave(TestCase):
@@ -237,7 +238,7 @@ class Unisave(TestCase):
             gateway.script()
             # The server is as before, and its breaker hears of no series of failures.
             self.assertIsNone(self.is_admitted(server, ADA, token), name)
-        self.assertLess(server.rss_kib() - before_kib, RSS_KIB_MAX * (32 if is_sanitized() else 1))
+        self.assertLess(server.rss_kib() - before_kib, growth_kib_max(RSS_KIB_MAX))
         self.assertEqual(gateway.complaints, [])
         text = json.dumps(server.events)
         for secret in (unisave_gateway.SERVER_TOKEN, json.loads(token)["fusionPlayerToken"], "boom"):

@@ -39,6 +39,11 @@ def is_sanitized():
         return b"__asan_init" in file.read()
 
 
+def growth_kib_max(kib):
+    """How much a server may grow that may grow by so much; a sanitizer holds back what is freed."""
+    return kib + 65536 if is_sanitized() else kib
+
+
 # ---- a TCP or TLS player
 
 class Player:
