@@ -29,7 +29,8 @@
 #define CONNECT_DATA      48   // where a connect request has its data
 #define DIAL_AHEAD_MAX    4096 // of a server that we trust with more
 #define SERVICE_CALLS_MAX 64
-#define SERVICE_BATCH     256 // datagrams that ENet takes in one service call at most
+#define SERVICE_BATCH     255 // datagrams in one service call; after one more ENet would send
+#define WALK_NS           (50 * CLOCK_NS_PER_MS)
 #define EVENTS_MAX        8192
 #define SPARE_BYTES       (4 << 20) // of memory for a host beside what each peer may have waiting
 
@@ -163,17 +164,53 @@ static const struct net_dtls_user dtls_user = {
     .credentials = credentials,
 };
 
+// ---- walks
+
+// ENet walks all its peers before and after it reads and sends acknowledgements and pings as
+// datagrams of their own. At thousands of peers the walks cost more than the reading, and a tick
+// later the same would have gone along with a snapshot. So there are no peers for ENet, except
+// while it has a datagram in hand, when it is asked to send (net_enet_host_flush), and every 50 ms,
+// when it looks for what was lost; and when somebody leaves, who is gone once that is acknowledged.
+
+static void hide_peers(struct net_enet_host *host)
+{
+    host->enet->peerCount = 0;
+}
+
+static void show_peers(struct net_enet_host *host)
+{
+    host->enet->peerCount = host->peers_used;
+}
+
+static bool walk_due(const struct net_enet_host *host)
+{
+    uint32_t since_throttle_ms = enet_time_get() - host->enet->bandwidthThrottleEpoch;
+    return host->now_ns - host->walked_ns >= WALK_NS ||
+           since_throttle_ms >= ENET_HOST_BANDWIDTH_THROTTLE_INTERVAL;
+}
+
+// ENet wants a datagram.
+static bool wants_more(void *user)
+{
+    struct net_enet_host *host = user;
+    if (!host->leaving) {
+        hide_peers(host);
+    }
+    return host->taken < SERVICE_BATCH;
+}
+
 // ENet looks for a free peer among the first peerCount ones.
 static void make_room(struct net_enet_host *host)
 {
     ENetHost *enet = host->enet;
-    for (size_t i = 0; i < enet->peerCount; i++) {
+    for (size_t i = 0; i < host->peers_used; i++) {
         if (enet->peers[i].state == ENET_PEER_STATE_DISCONNECTED) {
             return;
         }
     }
-    if (enet->peerCount < host->peers_max) {
-        enet->peerCount++;
+    if (host->peers_used < host->peers_max) {
+        host->peers_used++;
+        show_peers(host);
     }
 }
 
@@ -226,7 +263,7 @@ static bool hold_goodbye(struct net_enet_host *host, const ENetPeer *peer, size_
     }
     bool believed = known->goodbye_ns && host->now_ns - known->goodbye_ns >= GOODBYE_NS;
     if (!plain || believed || peer->state != ENET_PEER_STATE_CONNECTED) {
-        known->left = true;
+        known->left = host->leaving = true;
         return false;
     }
     if (!known->goodbye_ns) {
@@ -245,6 +282,8 @@ static int ENET_CALLBACK intercept(ENetHost *enet, ENetEvent *event)
     struct net_enet_host *host = ((struct net_enet_peer *)enet->peers[0].data)->host;
     struct net_enet_guard_head head;
     struct bytes_span datagram = bytes_of(enet->receivedData, enet->receivedDataLength);
+    host->taken++;
+    show_peers(host);
     if (host->asking && net_udp_cookie_get_answer(datagram, host->nonce, &host->cookie)) {
         return 1;
     }
@@ -320,7 +359,7 @@ static void on_event(struct net_enet_host *host, const ENetEvent *event)
 static void end_peers(struct net_enet_host *host, const struct net_dtls_end *end)
 {
     host->problem = end->problem;
-    for (size_t i = 0; i < host->enet->peerCount; i++) {
+    for (size_t i = 0; i < host->peers_used; i++) {
         ENetPeer *peer = &host->enet->peers[i];
         struct net_addr remote;
         net_enet_host_remote(host, peer, &remote);
@@ -365,11 +404,18 @@ static unsigned drain_events(struct net_enet_host *host, unsigned budget)
 static void receive(struct net_enet_host *host)
 {
     unsigned events = drain_events(host, EVENTS_MAX);
+    bool walk = !listens(host) || walk_due(host);
+    host->walked_ns = walk ? host->now_ns : host->walked_ns;
     for (unsigned calls = 0; calls < SERVICE_CALLS_MAX && events < EVENTS_MAX; calls++) {
         ENetEvent event = {.type = ENET_EVENT_TYPE_NONE};
-        uint32_t before = host->enet->totalReceivedPackets;
+        host->taken = 0;
+        host->leaving = false;
+        if (!walk || calls > 0) {
+            hide_peers(host);
+        }
         int result = enet_host_service(host->enet, &event, 0);
-        bool drained = host->enet->totalReceivedPackets - before < SERVICE_BATCH;
+        show_peers(host);
+        bool drained = host->taken < SERVICE_BATCH;
         if (result > 0) {
             on_event(host, &event);
             events += 1 + drain_events(host, EVENTS_MAX);
@@ -381,6 +427,7 @@ static void receive(struct net_enet_host *host)
         }
     }
     if (host->enet->totalReceivedPackets > 0) {
+        host->unsent = true; // it has acknowledgements to send
         // Where ENet has datagrams put: a token of the last ones would stay there.
         secret_wipe(host->enet->packetData[0], sizeof(host->enet->packetData[0]));
     }
@@ -433,7 +480,7 @@ static void sweep(struct net_enet_host *host)
 {
     size_t used = 1;
     host->unproven = 0;
-    for (size_t i = 0; i < host->enet->peerCount; i++) {
+    for (size_t i = 0; i < host->peers_used; i++) {
         ENetPeer *peer = &host->enet->peers[i];
         sweep_half_open(host, peer, &host->peers[i]);
         host->unproven +=
@@ -444,7 +491,8 @@ static void sweep(struct net_enet_host *host)
             used = i + 1;
         }
     }
-    host->enet->peerCount = used;
+    host->peers_used = used;
+    show_peers(host);
 }
 
 // ---- a dial's cookie
@@ -574,6 +622,7 @@ static bool open_socket(struct net_enet_host *host)
 {
     const struct net_enet_setup *setup = &host->setup;
     host->filter = (struct net_enet_filter){
+        .wants_more = wants_more,
         .receive = host->dtls ? filter_dtls : filter_plain,
         .seal = host->dtls ? seal : NULL,
         .user = host,
@@ -625,7 +674,8 @@ struct net_enet_host *net_enet_host_create(const struct net_enet_setup *setup)
     host->enet->mtu = mtu;
     host->enet->maximumPacketSize = LIMIT_MESSAGE_BYTES;
     host->enet->maximumWaitingData = setup->waiting_bytes;
-    host->enet->peerCount = 1;
+    host->peers_used = 1;
+    show_peers(host);
     return host;
 }
 

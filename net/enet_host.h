@@ -58,16 +58,19 @@ struct net_enet_peer {
 };
 
 struct net_enet_host {
-    ENetHost *enet; // peerCount is as large as it has to be at present, at most `peers_max`
+    ENetHost *enet;
     struct net_enet_socket *socket;
     struct net_enet_setup setup;
     struct net_enet_filter filter;
     struct net_enet_guard_rules rules;
     size_t peers_max;
+    size_t peers_used; // peerCount, while ENet may see its peers: the highest slot in use
     size_t granted_bytes;
     struct net_enet_peer *peers;
     uint64_t now_ns; // of the present service
-    uint64_t serviced_ns, swept_ns;
+    uint64_t serviced_ns, swept_ns, walked_ns;
+    unsigned taken; // datagrams, in the present call of ENet's service
+    bool leaving;   // a goodbye was among them
     bool unsent;
     // A listener's: peers that are half open without a cookie, at most so many.
     unsigned unproven, unproven_max;

@@ -331,6 +331,10 @@ static size_t take(struct net_enet_socket *socket, struct mmsghdr *header,
 static size_t receive_batched(struct net_enet_socket *socket, struct net_enet_name *from,
                               uint8_t *bytes, size_t room)
 {
+    const struct net_enet_filter *filter = socket->filter;
+    if (filter->wants_more && !filter->wants_more(filter->user)) {
+        return 0;
+    }
     if (socket->put_back_count > 0) {
         const struct put_back *slot = &socket->put_back[--socket->put_back_count];
         *from = slot->from;

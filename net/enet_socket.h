@@ -39,6 +39,8 @@ enum net_enet_filter_verdict {
 
 // Stands between the wire and ENet.
 struct net_enet_filter {
+    // Asked before each datagram: false ends the reading for now. May be NULL.
+    bool (*wants_more)(void *user);
     // May change the datagram in place (`room` bytes from its start are there) and its size.
     enum net_enet_filter_verdict (*receive)(void *user, const struct net_addr *from,
                                             uint8_t *datagram, size_t *size, size_t room);

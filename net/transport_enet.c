@@ -32,6 +32,7 @@ enum {
 #define TIMEOUT_MIN_MS     5000
 #define TIMEOUT_MAX_MS     10000
 #define TICK_NEAR_NS       (1 * CLOCK_NS_PER_MS) // too near for handshakes
+#define PING_MS            1500 // a server's, of a client that it has to send nothing reliable
 #define SPARE_PEERS_MAX    256
 #define WAITING_BYTES      (64 << 10) // received and not yet taken, per peer of a listener
 #define DIAL_WAITING_BYTES (1 << 20)  // a client may take its messages late
@@ -308,6 +309,9 @@ static void on_connect(struct enet_link *link)
     }
     net_enet_socket_local(link->port->host->socket, &link->base.local);
     peer_configure(link->peer);
+    if (!dialled) {
+        enet_peer_ping_interval(link->peer, PING_MS);
+    }
     net_enet_host_wants_flush(link->port->host);
     if (dialled) {
         if (link->base.handler->opened) {

@@ -32,6 +32,11 @@ int clock_gettime(clockid_t clock, struct timespec *now)
     return 0;
 }
 
+uint64_t enet_rig_now(void)
+{
+    return clock_ns;
+}
+
 void enet_rig_advance(uint64_t ns)
 {
     clock_ns += ns;

@@ -30,6 +30,7 @@ int enet_rig_setup(void **state, enum net_udp_cookie_mode cookies);
 int enet_rig_teardown(void **state);
 uint64_t enet_rig_drops(const struct enet_rig *rig, enum net_udp_drop reason);
 
+uint64_t enet_rig_now(void);
 void enet_rig_advance(uint64_t ns);
 // One turn of the server, a millisecond later than the last one.
 void enet_rig_serve(struct enet_rig *rig);

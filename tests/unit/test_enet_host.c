@@ -262,6 +262,66 @@ static void a_connection_lives_through_the_wrap_of_the_clock(void **state)
     assert_true(rig->peer->roundTripTime < 500);
 }
 
+// ---- what it sends, and when
+
+static void queue_for_client(struct enet_rig *rig, uint32_t flags)
+{
+    ENetPacket *packet = enet_packet_create("0123456789", 10, flags);
+    assert_non_null(packet);
+    assert_int_equal(enet_peer_send(&rig->host->enet->peers[0], 0, packet), 0);
+    net_enet_host_wants_flush(rig->host);
+}
+
+static void acknowledgements_go_along_with_what_the_turn_sends(void **state)
+{
+    struct enet_rig *rig = *state;
+    enet_rig_connect(rig);
+    for (unsigned round = 0; round < 20; round++) {
+        uint64_t before = *rig->traffic.packets_out;
+        enet_rig_send(rig, 10, true);
+        enet_host_flush(rig->client);
+        enet_rig_advance(CLOCK_NS_PER_MS);
+        net_enet_host_service(rig->host, enet_rig_now());
+        assert_int_equal(rig->received, round + 1);
+        queue_for_client(rig, 0);
+        net_enet_host_flush(rig->host, enet_rig_now(), 0);
+        assert_int_equal(*rig->traffic.packets_out, before + 1);
+        enet_rig_serve_client(rig);
+        assert_int_equal(rig->peer->reliableDataInTransit, 0);
+        while (rig->host->now_ns - rig->host->walked_ns > 10 * CLOCK_NS_PER_MS) {
+            enet_rig_serve(rig); // until it has just looked for what was lost
+        }
+    }
+}
+
+static void what_is_lost_is_sent_again_though_nothing_comes_in(void **state)
+{
+    struct enet_rig *rig = *state;
+    uint8_t lost[1500];
+    enet_rig_connect(rig);
+    queue_for_client(rig, ENET_PACKET_FLAG_RELIABLE);
+    enet_rig_serve(rig);
+    assert_true(recv(rig->client->socket, lost, sizeof(lost), MSG_DONTWAIT) > 0);
+    uint64_t before = *rig->traffic.packets_out;
+    for (unsigned i = 0; i < 2000 && *rig->traffic.packets_out == before; i++) {
+        enet_rig_serve(rig);
+    }
+    assert_int_equal(*rig->traffic.packets_out, before + 1);
+}
+
+static void more_than_one_call_takes_is_read_in_one_turn(void **state)
+{
+    struct enet_rig *rig = *state;
+    enet_rig_connect(rig);
+    unsigned before = rig->received;
+    for (unsigned i = 0; i < 600; i++) {
+        enet_rig_send(rig, 10, false);
+        enet_host_flush(rig->client);
+    }
+    enet_rig_serve(rig);
+    assert_int_equal(rig->received, before + 600);
+}
+
 // ---- memory
 
 static void without_memory_messages_are_refused_and_nobody_dies(void **state)
@@ -316,6 +376,9 @@ int main(void)
         ONE(a_goodbye_counts_after_a_second_of_silence),
         ONE(a_reliable_goodbye_is_acknowledged),
         ONE(many_goodbyes_at_once_all_count),
+        ONE(acknowledgements_go_along_with_what_the_turn_sends),
+        ONE(what_is_lost_is_sent_again_though_nothing_comes_in),
+        ONE(more_than_one_call_takes_is_read_in_one_turn),
         ONE(without_memory_messages_are_refused_and_nobody_dies),
         ONE(everything_is_given_back),
         ONE(a_connection_lives_through_the_wrap_of_the_clock),
