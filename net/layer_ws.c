@@ -40,7 +40,7 @@ struct layer_ws {
     uint64_t ping_due_ns; // when to ping, or until when the pong has to come
     bool awaits_pong;
     uint64_t assembly_due_ns; // by when the message that has begun has to be complete
-    unsigned messages;        // completed data messages and control frames
+    unsigned messages;        // complete ones, and control frames outside of any
     struct net_bucket controls;
 
     uint8_t masks[MASK_POOL_BYTES]; // clients: randomness fetched ahead
@@ -298,7 +298,8 @@ static uint16_t ws_feed(struct net_layer *layer, struct bytes_span bytes)
         }
         if (piece.kind == NET_WS_CONTROL) {
             code = take_control(ws, &piece);
-            ws->messages++;
+            // Between fragments it is no progress: pings would keep a message open for ever.
+            ws->messages += !ws->reader.in_message;
         } else if (piece.kind == NET_WS_DATA) {
             code = take_data(ws, piece.bytes);
         }

@@ -297,6 +297,11 @@ static void a_message_must_end_within_its_time(void **state)
     assert_int_equal(feed(end, 0x00, "b", 1, 0), 0); // a fragment buys no time
     assert_int_equal(layer_end_wait_ms(end, 1), NET_CLOSE_POLICY);
     reset(end);
+    assert_int_equal(feed(end, 0x02, "a", 1, 0), 0);
+    assert_int_equal(layer_end_wait_ms(end, NET_WS_ASSEMBLY_MS - 1), 0);
+    assert_int_equal(feed(end, 0x89, "ping", 4, 0), 0); // nor does a ping in between
+    assert_int_equal(layer_end_wait_ms(end, 1), NET_CLOSE_POLICY);
+    reset(end);
     assert_int_equal(layer_end_feed(end, bytes_of("\x82", 1), 0), 0);
     assert_int_equal(layer_end_wait_ms(end, NET_WS_ASSEMBLY_MS), NET_CLOSE_POLICY);
     reset(end);
@@ -304,6 +309,20 @@ static void a_message_must_end_within_its_time(void **state)
     assert_int_equal(layer_end_wait_ms(end, NET_WS_ASSEMBLY_MS - 1), 0);
     assert_int_equal(feed(end, 0x80, "b", 1, 0), 0);
     assert_int_equal(layer_end_wait_ms(end, NET_WS_ASSEMBLY_MS), 0); // complete: no deadline
+}
+
+// Each read ends amid a frame: with the rest of one comes the first byte of the next.
+static void frames_that_each_end_in_time_may_go_on_for_ever(void **state)
+{
+    struct layer_end *end = *state;
+    static const uint8_t reads[2][7] = {{0x81, 0, 0, 0, 0, 'x', 0x82},
+                                        {0x81, 0, 0, 0, 0, 'x', 0x89}};
+    assert_int_equal(layer_end_feed(end, bytes_of("\x89", 1), 0), 0);
+    for (unsigned i = 0; i < 100; i++) {
+        assert_int_equal(layer_end_wait_ms(end, 150), 0); // 15 s: no ping of ours yet
+        assert_int_equal(layer_end_feed(end, bytes_of(reads[i % 2], 7), 0), 0);
+    }
+    assert_int_equal(end->messages, 50);
 }
 
 static void twenty_control_frames_at_once_pass_and_one_more_does_not(void **state)
@@ -431,6 +450,7 @@ int main(void)
         ONE(a_ping_goes_out_each_interval_and_its_pong_is_awaited),
         ONE(an_unasked_pong_does_not_put_off_the_ping),
         ONE(a_message_must_end_within_its_time),
+        ONE(frames_that_each_end_in_time_may_go_on_for_ever),
         ONE(twenty_control_frames_at_once_pass_and_one_more_does_not),
         ONE(after_a_failure_nothing_is_read),
         ONE(pongs_and_pings_that_find_no_room_end_it),
