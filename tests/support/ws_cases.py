@@ -11,10 +11,9 @@ import struct
 import subprocess
 import tempfile
 
-from ws_peer import BINARY, CLOSE, CONTINUATION, PING, TEXT, Failed, Peer, brief, fragments, frame
+from ws_peer import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Failed, Peer, brief, fragments, frame
 
 OK, NON_STRICT, FAIL = "OK", "NON-STRICT", "FAIL"
-PONG = 10
 PROTOCOL_ERROR, BAD_DATA = 1002, 1007
 HELLO = b"Hello, world!"
 # Greek "kosme", each letter of two or three bytes.
