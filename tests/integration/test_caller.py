@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 import urllib.parse
 
@@ -19,7 +20,9 @@ import websockets
 
 SUPPORT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support")
 sys.path.insert(0, SUPPORT)
-from paddock import BYE, ENVIRONMENT, HELLO, PADDOCK, PATIENCE, WELCOME, TestCase, pack, trust_anybody, unpack  # noqa: E402
+import memory  # noqa: E402
+from paddock import (BYE, ENVIRONMENT, HELLO, PADDOCK, PATIENCE, WELCOME, TestCase, is_sanitized, pack,  # noqa: E402
+                     trust_anybody, unpack)
 from test_backend_http import TOKEN, Hooks, connection_token  # noqa: E402
 
 ORIGIN = "https://wcs.yourdomain.com"
@@ -282,6 +285,30 @@ class BasicAuth(Caller):
         text = json.dumps(server.events)
         for secret in ("rosebud", "open sesame", "xanadu", self.authorization("anna", "rosebud")[1].split()[1]):
             self.assertNotIn(secret, text)
+        self.stop_cleanly(server)
+
+    def test_neither_password_nor_token_stays_in_memory(self): # TM-12
+        path = os.path.join(self.temporary(), "passwords")
+        password = "kq8-a-password-that-is-nowhere-else-31z"
+        self.write(path, anna=password)
+        server = self.serve(f"--basic-auth-file={path}", f"--allow-origins={self.ORIGIN[1]}", "--token-cookie=TOKEN",
+                            listen=("ws", "wss"))
+        token = server.token("Anna")
+
+        async def hello(peer):
+            await peer.send(pack([HELLO, 1, b"", "", "page"]))
+            self.assertEqual(unpack(await peer.recv())[0], WELCOME)
+            if is_sanitized() or os.geteuid() != 0:
+                return # sanitizers keep what is freed; others may not look
+            secrets = {"password": password, "token": json.loads(token)["fusionPlayerToken"]}
+            end = time.monotonic() + PATIENCE
+            while memory.find(server.process.pid, secrets) and time.monotonic() < end:
+                await asyncio.sleep(0.1) # a hash may still be under way
+            self.assertEqual([hit[:2] for hit in memory.find(server.process.pid, secrets)], [])
+        cookie = "TOKEN=" + base64.urlsafe_b64encode(token.encode()).decode().rstrip("=")
+        for scheme in ("ws", "wss"):
+            self.assertEqual(self.request(server, scheme, self.ORIGIN, ("Cookie", cookie),
+                                          self.authorization("anna", password), then=hello), 101)
         self.stop_cleanly(server)
 
     def test_a_password_for_the_proxy_is_none_of_ours(self): # F-03

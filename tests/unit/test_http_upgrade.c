@@ -293,6 +293,8 @@ static void every_refusal_is_complete_and_says_what_to_do(void **state)
         assert_true(strlen(body + 4) > 20);
         assert_non_null(strstr(text, "close\r\n"));
         assert_null(strstr(text, "%"));
+        assert_null(strcasestr(text, "\r\nServer:")); // F-17: who this is, and how old, is nobody's
+        assert_null(strstr(text, PADDOCK_VERSION));
         bool upgrade = net_http_answer_status(answer) == 426;
         assert_int_equal(strstr(text, "Upgrade: websocket\r\n") != NULL, upgrade);
         bytes_buf_finish(&out);
