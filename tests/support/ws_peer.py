@@ -106,10 +106,12 @@ class Peer:
     # ---- bytes
 
     def send_raw(self, data, chop=None):
-        """`chop`: at most so many bytes a write."""
+        """`chop`: at most so many bytes a write; single ones with a pause, or a busy server would read them at once."""
         try:
             for start in range(0, len(data), chop or max(1, len(data))):
                 self.socket.sendall(data[start:start + chop] if chop else data)
+                if chop == 1:
+                    time.sleep(0.001)
         except ConnectionError:
             pass # it may have ended the connection already; what it said is still to be read
 
