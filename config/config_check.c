@@ -71,16 +71,23 @@ static bool clash(const struct url *a, const struct url *b)
 
 static bool asks_for_certificates(const struct url *url)
 {
-    return strcmp(url->scheme, "tls") == 0 || strcmp(url->scheme, "wss") == 0;
+    static const char *const asking[] = {"dtls", "tls", "wss"};
+    for (size_t i = 0; i < BASE_COUNT(asking); i++) {
+        if (strcmp(url->scheme, asking[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void check_listener(const struct config *config, const char *text, const struct url *url,
                            struct error_list *errors)
 {
     if (config->require_client_cert && !asks_for_certificates(url) && !url_host_is_loopback(url)) {
-        complain(config, errors, "listen", text,
-                 "takes clients without a certificate, which --require-client-cert forbids; use "
-                 "tls:// or wss://, or listen on 127.0.0.1 behind a proxy that asks for one");
+        complain(
+            config, errors, "listen", text,
+            "takes clients without a certificate, which --require-client-cert forbids; use "
+            "dtls://, tls:// or wss://, or listen on 127.0.0.1 behind a proxy that asks for one");
     }
     if (config->dev && !url_host_is_loopback(url)) {
         complain(config, errors, "listen", text,
@@ -121,7 +128,7 @@ static void check_listeners(const struct config *config, struct error_list *erro
     }
     if (config->client_ca[0] && asking == 0) {
         complain(config, errors, "client-ca", config->client_ca,
-                 "useless without a tls:// or wss:// listener");
+                 "useless without a dtls://, tls:// or wss:// listener");
     }
 }
 

@@ -521,6 +521,29 @@ class Clients(Certificates):
         self.assertNotIn("HTTP/1.1", self.visit(server, "-tls1_2"))
         server.wait_event("tls_handshake_failed", error="GNUTLS_E_CERTIFICATE_REQUIRED")
 
+    def test_over_datagrams_it_is_the_same(self):
+        server = self.serve_wss(*self.pair("made/game.example.com"), self.client_ca, "--require-client-cert",
+                                "--tls-handshake-ms=60000", listen=("dtls",))
+        where = server.url("dtls").split("//")[1]
+
+        def report(*options):
+            """Of the handshake; s_client itself stays."""
+            with subprocess.Popen(["openssl", "s_client", "-dtls1_2", "-connect", where, *options],
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                  env=ENVIRONMENT) as process:
+                lines = []
+                while not lines or lines[-1] and "Cipher is" not in lines[-1]:
+                    lines.append(process.stdout.readline())
+                process.kill()
+                return "".join(lines)
+        output = report(*self.good)
+        self.assertIn("Cipher is ECDHE-ECDSA-AES128-GCM-SHA256", output)
+        self.assertNotIn("alert", output)
+        self.assertIn("alert bad certificate", report(*self.wrong))
+        server.wait_event("tls_handshake_failed", error="GNUTLS_E_CERTIFICATE_ERROR")
+        self.assertIn("SSL alert number", report())
+        server.wait_event("tls_handshake_failed", error="GNUTLS_E_NO_CERTIFICATE_FOUND")
+
     def test_none_is_fine_where_one_is_only_asked_for(self):
         server = self.serve_wss(*self.pair("made/game.example.com"), self.client_ca)
         self.assertIn("HTTP/1.1 404", self.visit(server))

@@ -239,14 +239,15 @@ static void client_certificates_are_asked_for_at_every_door_or_it_is_said(void *
     (void)state;
     set("client-ca", "/ca.pem");
     set("listen", "udp://127.0.0.1:7777 tcp://127.0.0.1:7778 ws://127.0.0.1:9090");
-    assert_bad("--client-ca=/ca.pem: useless without a tls:// or wss:// listener");
+    assert_bad("--client-ca=/ca.pem: useless without a dtls://, tls:// or wss:// listener");
     set("require-client-cert", "true");
-    set("listen", "ws://127.0.0.1:9090 tls://0.0.0.0:7779 wss://0.0.0.0:9091");
+    set("listen", "ws://127.0.0.1:9090 tls://0.0.0.0:7779 wss://0.0.0.0:9091 dtls://0.0.0.0:7780");
     assert_good();
     set("listen", "wss://0.0.0.0:9091 udp://0.0.0.0:7777");
-    assert_bad("--listen=udp://0.0.0.0:7777: takes clients without a certificate, which "
-               "--require-client-cert forbids; use tls:// or wss://, or listen on 127.0.0.1 "
-               "behind a proxy that asks for one");
+    assert_bad(
+        "--listen=udp://0.0.0.0:7777: takes clients without a certificate, which "
+        "--require-client-cert forbids; use dtls://, tls:// or wss://, or listen on 127.0.0.1 "
+        "behind a proxy that asks for one");
     set("require-client-cert", "false"); // asked for where it can be
     assert_good();
 }
