@@ -9,7 +9,6 @@ generous bound only: what matters is that unknown ids and wrong tokens take the 
 import json
 import os
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -17,20 +16,11 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from paddock import BOTS, PATIENCE, PING, PONG, WELCOME, Player, TestCase  # noqa: E402
+from paddock import BOTS, PATIENCE, PING, PONG, WELCOME, Player, TestCase, has_ipv6  # noqa: E402
 
 SCHEMES = ("udp", "dtls", "tcp", "tls", "ws", "wss")
 WAITING = ("--lobby-ms=60000", "--min-players=2", "--connects-per-second=0")
 DENIED, REPLACED, DUPLICATE = 4003, 4009, 4012
-
-
-def has_ipv6():
-    try:
-        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
-            probe.bind(("::1", 0))
-            return True
-    except OSError:
-        return False
 
 
 class Bot:

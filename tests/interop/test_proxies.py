@@ -14,8 +14,8 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from paddock import PING, PONG, Player, pack, unpack  # noqa: E402
-from proxies import HOST, NODES, PASSWORD, PUBLIC, TOKEN, Site, has_ipv6, password_hash, program  # noqa: E402
+from paddock import PING, PONG, Player, has_ipv6, pack, unpack  # noqa: E402
+from proxies import HOST, NODES, PASSWORD, PUBLIC, TOKEN, Site, password_hash, program  # noqa: E402
 import websocket  # noqa: E402
 
 KINDS = {"nginx": "nginx", "apache": "apache2", "haproxy": "haproxy"}

@@ -44,6 +44,15 @@ def growth_kib_max(kib):
     return kib + 65536 if is_sanitized() else kib
 
 
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind(("::1", 0))
+        return True
+    except OSError:
+        return False
+
+
 # ---- a TCP or TLS player
 
 class Player:

@@ -21,7 +21,7 @@ import tempfile
 import threading
 import time
 
-from paddock import ENVIRONMENT, PADDOCK, PATIENCE, Server
+from paddock import ENVIRONMENT, PADDOCK, PATIENCE, Server, has_ipv6
 from websocket import ask
 
 DEPLOY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "config", "deploy")
@@ -35,15 +35,6 @@ TOKEN = "ABCDEF1234565789"
 def program(name):
     """Where a program is, also when the path of this account leaves out those of the administrator."""
     return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
-
-
-def has_ipv6():
-    try:
-        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
-            probe.bind(("::1", 0))
-        return True
-    except OSError:
-        return False
 
 
 PORTS = (80, 443, 7779, 9090, 9091, 9464)
