@@ -13,7 +13,8 @@
 
 #include "net/http_head.h"
 
-static struct net_http_head *const head = &(struct net_http_head){.size = 0};
+static struct net_http_head memory;
+static struct net_http_head *const head = &memory;
 
 static enum net_http_verdict read_head(const void *bytes, size_t size)
 {
