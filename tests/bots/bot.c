@@ -136,6 +136,11 @@ static void on_snapshot(void *user, const struct net_client_snapshot *snapshot)
                         (snapshot->received_ns - bot->snapshot_ns) / CLOCK_NS_PER_US);
     }
     bot->snapshot_ns = snapshot->received_ns;
+    unsigned at = snapshot->tick % BOTS_INPUTS;
+    if (bot->inputs[at].tick == snapshot->tick) {
+        bots_spread_add(&bot->tally->reaction,
+                        (snapshot->received_ns - bot->inputs[at].made_ns) / CLOCK_NS_PER_US);
+    }
     if (bot->entity < snapshot->entities) {
         const int32_t *values = snapshot->values + (size_t)bot->entity * RACE_VALUES;
         bot->sights[1] = bot->sights[0];
@@ -192,6 +197,8 @@ void bots_bot_turn(struct bots_bot *bot)
             race_driver_drive(&bot->driver, tick, values, input);
         }
         net_client_input(bot->client, tick, input);
+        bot->inputs[tick % BOTS_INPUTS].tick = tick;
+        bot->inputs[tick % BOTS_INPUTS].made_ns = net_client_host_now_ns(bot->host);
         bot->tally->inputs++;
     }
 }

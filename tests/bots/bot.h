@@ -14,6 +14,7 @@
 #include "tests/bots/tally.h"
 
 #define BOTS_CODES_MAX 64
+#define BOTS_INPUTS    128
 
 // Shared by all bots.
 struct bots_record {
@@ -50,6 +51,10 @@ struct bots_bot {
     struct bots_sight sights[2]; // of its kart in this race: the newest, and the one before
     struct race_driver driver;
     uint64_t snapshot_ns; // of the newest in this race; 0 = none
+    struct {
+        uint32_t tick;
+        uint64_t made_ns;
+    } inputs[BOTS_INPUTS]; // the newest, by tick
 };
 
 // What could not even begin counts as lost.

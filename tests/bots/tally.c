@@ -57,6 +57,7 @@ void bots_tally_add(struct bots_tally *total, const struct bots_tally *part)
     total->connected_ms += part->connected_ms;
     spread_merge(&total->rtt, &part->rtt);
     spread_merge(&total->gap, &part->gap);
+    spread_merge(&total->reaction, &part->reaction);
 }
 
 // ---- the table
@@ -93,6 +94,8 @@ SPREAD_FIELD(rtt, rtt_p99_ms, 0.99)
 SPREAD_FIELD(gap, gap_p50_ms, 0.50)
 SPREAD_FIELD(gap, gap_p95_ms, 0.95)
 SPREAD_FIELD(gap, gap_p99_ms, 0.99)
+SPREAD_FIELD(reaction, reaction_p50_ms, 0.50)
+SPREAD_FIELD(reaction, reaction_p99_ms, 0.99)
 #undef SPREAD_FIELD
 
 #define RATE_FIELD(field, name)                                                                    \
@@ -132,6 +135,8 @@ const struct bots_field bots_fields[] = {
     ROW(gap_p50_ms, "from one snapshot to the next, median"),
     ROW(gap_p95_ms, "... 95 of 100 are shorter"),
     ROW(gap_p99_ms, "... 99 of 100 are shorter"),
+    ROW(reaction_p50_ms, "from an input to the snapshot of its tick, median"),
+    ROW(reaction_p99_ms, "... 99 of 100 are shorter"),
     ROW(in_bytes_per_s, "message bytes to a player, per second"),
     ROW(out_bytes_per_s, "message bytes from a player, per second"),
     ROW(wire_in_bytes_per_s, "the same with the transport's overhead"),

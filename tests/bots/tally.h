@@ -44,6 +44,7 @@ struct bots_tally {
     uint64_t connected_ms;        // of all bots together, from connecting to the end
     struct bots_spread rtt;       // ping to pong
     struct bots_spread gap;       // between one snapshot and the next of a race
+    struct bots_spread reaction;  // from an input to the first snapshot that can show it
 };
 
 void bots_tally_add(struct bots_tally *total, const struct bots_tally *part);

@@ -21,7 +21,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from paddock import PATIENCE, TestCase, growth_kib_max  # noqa: E402
 
 LONG = bool(os.environ.get("PADDOCK_TEST_LONG"))
-SECONDS = 20 if LONG else 2
+SECONDS = 10 if LONG else 2
 PLAYERS = 4
 RACE = ("--track=oval", "--lobby-ms=200", "--countdown-ms=100",
         f"--players-per-session={PLAYERS}", f"--min-players={PLAYERS}")

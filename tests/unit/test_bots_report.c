@@ -82,6 +82,7 @@ static void the_total_has_every_number_of_its_parts(void **state)
     }
     bots_spread_add(&part->rtt, 7000);
     bots_spread_add(&part->gap, 8000);
+    bots_spread_add(&part->reaction, 9000);
     memset(&outcome->total, 0, sizeof(outcome->total));
     bots_tally_add(&outcome->total, part);
     for (unsigned i = 0; i < bots_field_count; i++) {
