@@ -261,25 +261,34 @@ class Snapshots:
 # ---- time
 
 class TickClock:
-    """Estimates the server's tick. A late message says too little, so the earliest one counts."""
+    """Estimates the server's tick. A late message says too little, so the earliest one counts; but only one of the last
+    seconds, as a busy server may have skipped ticks."""
+
+    WINDOW_S = 2
 
     def __init__(self, rate):
         self.rate = rate
-        self.ahead = -math.inf # server's ticks minus ours, less the way here
+        self.window_began = -math.inf
+        self.ahead = [-math.inf] * 2 # server's ticks minus ours, less the way here: in this window, in the one before
         self.lead = 4.0 # ticks by which inputs are made in advance; `timing` moves it
 
     def local(self):
         return time.monotonic() * self.rate
 
     def hear(self, tick):
-        self.ahead = max(self.ahead, tick - self.local())
+        ahead = tick - self.local()
+        if time.monotonic() - self.window_began > self.WINDOW_S:
+            self.window_began = time.monotonic()
+            self.ahead = [ahead, self.ahead[0]]
+        else:
+            self.ahead[0] = max(self.ahead[0], ahead)
 
     def hear_margin(self, margin_ms):
         margin = margin_ms * self.rate / 1000
         self.lead += 2 - margin if margin < 1 else -0.2 if margin > 3 else 0
 
     def input_tick(self):
-        return int(self.local() + self.ahead + self.lead)
+        return int(self.local() + max(self.ahead) + self.lead)
 
 
 # ---- a player
@@ -383,6 +392,9 @@ class Client:
     def make_inputs(self):
         """Up to the present tick and a lead; what nobody wants any more is left out."""
         newest = self.clock.input_tick()
+        if newest + WINDOW_TICKS / 4 < self.next_input: # the server has skipped ticks: these come later than we thought
+            self.inputs = {due: data for due, data in self.inputs.items() if due <= newest}
+            self.next_input = newest + 1
         self.next_input = max(self.next_input, newest - WINDOW_TICKS + 1, self.snapshots.newest + 1)
         while self.next_input <= newest:
             self.inputs[self.next_input] = self.drive(self.own_kart(), self.map)
