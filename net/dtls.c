@@ -429,13 +429,18 @@ static void send_cookie(struct net_dtls *dtls, const struct net_addr *from, stru
     }
 }
 
-static void take_hello(struct net_dtls *dtls, const struct net_addr *from, struct bytes_span hello,
-                       uint64_t now_ns)
+// `shaking` is what has come of such a hello before, or NULL.
+static void take_hello(struct net_dtls *dtls, const struct net_addr *from, struct entry *shaking,
+                       struct bytes_span hello, uint64_t now_ns)
 {
     const struct net_dtls_setup *setup = &dtls->setup;
     struct net_dtls_prestate prestate;
     if (!net_dtls_cookies_check(&dtls->cookies, from, now_ns, hello, &prestate)) {
         send_cookie(dtls, from, hello);
+        return;
+    }
+    if (shaking) {
+        enqueue(dtls, shaking, hello);
         return;
     }
     if (!has_room(dtls, from)) {
@@ -483,10 +488,10 @@ bool net_dtls_open(struct net_dtls *dtls, const struct net_addr *from, uint8_t *
     if (up && head.encrypted && !(shaking && head.content == NET_DTLS_HANDSHAKE)) {
         return open_record(dtls, up, &head, datagram, size);
     }
-    if (shaking) {
+    if (head.hello && !is_dial(dtls)) {
+        take_hello(dtls, from, shaking, span, now_ns);
+    } else if (shaking) {
         enqueue(dtls, shaking, span);
-    } else if (head.hello && !is_dial(dtls)) {
-        take_hello(dtls, from, span, now_ns);
     } else {
         net_udp_drops_count(dtls->setup.drops, NET_UDP_NO_SESSION);
     }
