@@ -17,7 +17,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from paddock import ENVIRONMENT, PADDOCK, PATIENCE, PING, PONG, WELCOME, TestCase, trust_anybody  # noqa: E402
+from paddock import BOTS, ENVIRONMENT, PADDOCK, PATIENCE, PING, PONG, WELCOME, TestCase, trust_anybody  # noqa: E402
 
 TOKEN = {"FUSION_SERVER_TOKEN": "secret"}
 VERSIONS = (ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_2)
@@ -255,16 +255,21 @@ class Renewal(Certificates):
         os.symlink(folder, self.path("next"))
         os.rename(self.path("next"), self.path("live"))
 
-    def begin(self, *flags):
+    def dtls_serial(self, server):
+        with open(self.path("shown.pem"), "w") as file:
+            file.write(self.look(server, "-dtls1_2", scheme="dtls"))
+        return run("openssl", "x509", "-noout", "-serial", "-in", self.path("shown.pem"))
+
+    def begin(self, *flags, listen=("tls",)):
         self.make("old", "game.example.com")
         self.make("new", "game.example.com")
         self.install("old")
         return self.serve_wss("--tls-cert=" + self.path("live/c.pem"), "--tls-key=" + self.path("live/c.key"), *flags,
-                              listen=("tls",))
+                              listen=listen)
 
-    def wait_for_serial(self, server, name):
+    def wait_for_serial(self, server, name, serial=None):
         end = time.monotonic() + PATIENCE
-        while self.serial(server) != self.serial_of(name):
+        while (serial or self.serial)(server) != self.serial_of(name):
             self.assertLess(time.monotonic(), end, f"{name} is not shown")
             time.sleep(0.05)
 
@@ -280,6 +285,22 @@ class Renewal(Certificates):
             self.assertEqual(player.wait_for(PONG)[1], index)
         self.assertEqual(server.status()["connections"], self.COUNT)
         server.close_players()
+
+    def test_dtls_shows_the_new_one_and_its_players_play_on(self):
+        server = self.begin("--cert-poll-ms=0", listen=("dtls",))
+        self.assertEqual(self.dtls_serial(server), self.serial_of("old"))
+        database = os.path.join(server.folder, "players.db")
+        with subprocess.Popen([BOTS, "--url", server.url("dtls"), "--token-db", database, "--insecure", "--count=4",
+                               "--races=0", "--duration=60", "--json=-"], stdout=subprocess.PIPE, text=True) as bots:
+            server.wait_event("player_admitted", player="bot-0004")
+            self.install("new")
+            server.signal(signal.SIGHUP)
+            self.wait_for_serial(server, "new", self.dtls_serial)
+            bots.send_signal(signal.SIGINT)
+            report = json.loads(bots.communicate(timeout=PATIENCE)[0])
+        self.assertEqual(report["codes"], {})
+        self.assertEqual(report["total"]["joined"], 4)
+        self.stop_cleanly(server)
 
     def test_sighup_is_at_once(self):
         server = self.begin("--cert-poll-ms=0")

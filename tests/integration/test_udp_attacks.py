@@ -110,8 +110,10 @@ def lateness_p99_ms(before, after):
     raise AssertionError("no bucket has them all")
 
 
-@unittest.skipUnless(NETWORK is True, NETWORK)
-class Attacks(TestCase):
+class Races(TestCase):
+    """Honest players over `scheme`, and what is done to their server meanwhile."""
+
+    scheme = "udp"
     races = 0
 
     def race(self, server):
@@ -119,7 +121,7 @@ class Attacks(TestCase):
         before = samples(server)
         self.races += 1
         status, report = server.bots("--races=0", f"--session=race{self.races}",
-                                     *(f"--expect={what}" for what in HONEST), schemes=("udp",), count=PLAYERS,
+                                     *(f"--expect={what}" for what in HONEST), schemes=(self.scheme,), count=PLAYERS,
                                      duration=SECONDS)
         self.assertEqual(status, 0, report)
         after = samples(server)
@@ -168,8 +170,9 @@ class Attacks(TestCase):
 
     def race_under(self, attack, *flags, per_second=20000):
         """How many datagrams the server dropped, by reason."""
-        server = self.serve(*RACE, *flags, listen=("udp",))
-        self.port = int(server.url("udp").rpartition(":")[2])
+        server = self.serve(*RACE, *flags, listen=(self.scheme,))
+        self.server = server
+        self.port = int(server.url(self.scheme).rpartition(":")[2])
         _, _, calm_ms = self.at_last(lambda: self.race(server))  # what is allocated once, is
         before = server.rss_kib()
         counted, lost, late_ms = self.at_last(lambda: self.under(server, attack, per_second))
@@ -179,6 +182,7 @@ class Attacks(TestCase):
             print(f"{self.id().rpartition('.')[2]}: {self.calls / SECONDS:.0f} datagrams a second, {lost:.2%} lost, ticks "
                   f"late by {late_ms:g} ms at p99, {calm_ms:g} ms without, {server.rss_kib() - before} KiB more")
         self.stop_at_once(server)
+        self.counted = counted
         return {name.split('"')[1]: count for name, count in counted.items()
                 if name.startswith("paddock_udp_dropped_total{")}
 
@@ -194,6 +198,15 @@ class Attacks(TestCase):
     def raw(self):
         return socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
 
+    def player_ports(self):
+        """Those who are connected to the server, as /proc/net/udp has them."""
+        with open("/proc/net/udp", encoding="ascii") as file:
+            rows = [line.split() for line in file.readlines()[1:]]
+        return [int(row[1].split(":")[1], 16) for row in rows if row[2] == f"0100007F:{self.port:04X}"]
+
+
+@unittest.skipUnless(NETWORK is True, NETWORK)
+class Attacks(Races):
     def test_empty_and_oversize_datagrams_and_junk(self):
         source = random.Random(3)
         sizes = (1201, 4096, 4097, 9000, 1, 3, 4, 52, 700)
@@ -249,12 +262,6 @@ class Attacks(TestCase):
             required = self.race_under(attack, "--udp-cookie=required", per_second=5000)
         self.assertGreater(required["cookie"], 1000)
         self.assertEqual(required["half_open"], 0)
-
-    def player_ports(self):
-        """Those who are connected to the server, as /proc/net/udp has them."""
-        with open("/proc/net/udp", encoding="ascii") as file:
-            rows = [line.split() for line in file.readlines()[1:]]
-        return [int(row[1].split(":")[1], 16) for row in rows if row[2] == f"0100007F:{self.port:04X}"]
 
     def test_goodbyes_in_the_names_of_players(self):
         ports, seen = [], 0
@@ -313,6 +320,63 @@ class Attacks(TestCase):
                     self.assertIn("--allow-plaintext", mend)
                     self.assertIn("dtls://", mend)
                 self.stop_at_once(server)
+
+
+def record(content, epoch, body, sequence=0):
+    return struct.pack(">BHHHIH", content, 0xfefd, epoch, 0, sequence, len(body)) + body
+
+
+def hello(source):
+    """As a client of DTLS 1.2 begins, with one suite and what its key exchange needs."""
+    body = (b"\xfe\xfd" + source.randbytes(32) + b"\0\0" + b"\0\2\xc0\x2b" + b"\1\0" +
+            bytes.fromhex("0012 000a00040002001d 000d00060004 04030804"))
+    return record(22, 0, struct.pack(">IHHI", 1 << 24 | len(body), 0, 0, len(body))[:9] +
+                  struct.pack(">I", len(body))[1:] + body)
+
+
+@unittest.skipUnless(NETWORK is True, NETWORK)
+class DtlsAttacks(Races):
+    scheme = "dtls"
+
+    def all_are_in(self):
+        """Nobody shakes hands any more. Until then a forger who knows the port can spoil it, as with any DTLS."""
+        return self.server.metric('paddock_dtls_handshakes_total{outcome="done"}') == PLAYERS * self.races
+
+    def test_junk_from_strangers_and_in_the_names_of_players(self):
+        source = random.Random(16)
+        junk = [b"", source.randbytes(1201), source.randbytes(700), connect_request(7),
+                record(23, 1, source.randbytes(80)),
+                record(23, 1, b""), record(21, 0, b"\2\x28"), record(21, 1, source.randbytes(26)),
+                record(20, 0, b"\1"), record(22, 1, source.randbytes(60)), record(22, 0, source.randbytes(60)),
+                record(23, 1, source.randbytes(80))[:-1], hello(source)[:60]]
+        ports = []
+        with self.raw() as attacker:
+            def attack(number):
+                if number % 200 == 0:
+                    ports[:] = self.player_ports() if self.all_are_in() else []
+                for port in (40000 + number % 1000, *ports):
+                    attacker.sendto(forged(("127.0.0.1", port), self.port, junk[number % len(junk)]), ("127.0.0.1", 0))
+            dropped = self.race_under(attack, per_second=4000)
+        for reason in ("empty", "oversize", "record", "no_session", "record_discarded"):
+            self.assertGreater(dropped[reason], 50, reason)
+        self.assertEqual(self.counted['paddock_dtls_handshakes_total{outcome="done"}'], PLAYERS)
+
+    def test_hellos_in_the_names_of_strangers_and_players(self):
+        source = random.Random(17)
+        ports = []
+        hellos = [hello(source) for _ in range(100)]
+        with self.raw() as attacker:
+            def attack(number):
+                if number % 200 == 0:
+                    ports[:] = self.player_ports()
+                name = f"127.{source.randrange(1, 255)}.{source.randrange(256)}.{source.randrange(1, 255)}"
+                for address in ((name, source.randrange(1024, 65536)), *(("127.0.0.1", port) for port in ports)):
+                    attacker.sendto(forged(address, self.port, hellos[number % 100]), ("127.0.0.1", 0))
+            dropped = self.race_under(attack, per_second=3000)
+        self.assertGreater(self.counted["paddock_dtls_cookies_total"], 1000)
+        self.assertEqual((dropped["half_open"], dropped["handshakes"]), (0, 0))
+        self.assertEqual(self.counted['paddock_dtls_handshakes_total{outcome="done"}'], PLAYERS)
+        self.assertEqual(self.counted['paddock_dtls_handshakes_total{outcome="failed"}'], 0)
 
 
 if __name__ == "__main__":
