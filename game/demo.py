@@ -20,9 +20,9 @@ from demo_backends import BACKENDS
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.join(ROOT, "build", "release")
-TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
+TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss", "dtls")
 NAMES = ("ada", "brendan", "chen", "dennis", "edsger", "frances", "grace", "hedy", "ivan", "joan",
-         "ken", "lynn", "margaret", "niklaus", "oluwa")
+         "ken", "lynn", "margaret", "niklaus", "oluwa", "peter", "radia", "shafi")
 SESSION = "demo"
 CERTIFICATE = "dev-certificate.pem"  # which --dev makes and puts beside the databases
 FORGED = {"unisavePlayerId": "mallory", "fusionPlayerToken": "Zm9yZ2VkIGJ5IG1hbGxvcnk="}
