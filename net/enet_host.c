@@ -166,11 +166,11 @@ static const struct net_dtls_user dtls_user = {
 
 // ---- walks
 
-// ENet walks all its peers before and after it reads and sends acknowledgements and pings as
-// datagrams of their own. At thousands of peers the walks cost more than the reading, and a tick
-// later the same would have gone along with a snapshot. So there are no peers for ENet, except
-// while it has a datagram in hand, when it is asked to send (net_enet_host_flush), and every 50 ms,
-// when it looks for what was lost; and when somebody leaves, who is gone once that is acknowledged.
+// ENet walks all its peers before and after it reads, which is many walks a tick at thousands of
+// peers, and sends acknowledgements and pings as datagrams of their own that might have gone along
+// with a snapshot at the end of the turn. So there are no peers for ENet, except while it has a
+// datagram in hand, when it is asked to send (net_enet_host_flush), and every 50 ms, when it looks
+// for what was lost; and when somebody leaves, who is gone once that is acknowledged.
 
 static void hide_peers(struct net_enet_host *host)
 {
