@@ -20,7 +20,8 @@
 
 static const uint8_t greeting[] = "a datagram of ENet";
 
-// The hello of this client that carries his cookie, taken off the wire.
+// The hello of this client that carries his cookie, taken off the wire. Flights are sent again by
+// the library's own clock, so on a machine that stalls there may be more than one.
 static struct dtls_datagram hello_with_cookie(struct dtls_rig *rig, const struct net_addr *addr)
 {
     rig->wire_count = 0;
@@ -28,10 +29,11 @@ static struct dtls_datagram hello_with_cookie(struct dtls_rig *rig, const struct
     dtls_rig_deliver(rig); // answered with the cookie
     dtls_rig_deliver(rig);
     net_dtls_advance(client->table, rig->now_ns, NET_DTLS_STEPS);
-    assert_int_equal(rig->wire_count, 1);
+    assert_true(rig->wire_count > 0);
+    struct dtls_datagram *hello = &rig->wire[rig->wire_count - 1];
     rig->wire_count = 0;
-    assert_true(rig->wire[0].to_server);
-    return rig->wire[0];
+    assert_true(hello->to_server);
+    return *hello;
 }
 
 static void pass_time(struct dtls_rig *rig, uint64_t ns)
@@ -53,6 +55,7 @@ static void a_handshake_brings_both_up_and_data_goes_both_ways(void **state)
     struct net_addr addr = dtls_rig_address(1, 1000);
     struct dtls_client *client = dtls_rig_connect(rig, &addr);
     assert_int_equal(*rig->handshakes.done, 2); // one at each end
+    uint64_t dropped = rig->dropped;
     struct dtls_datagram *sealed = dtls_rig_send(client, greeting, sizeof(greeting));
     assert_in_range(sealed->size, sizeof(greeting) + 1, sizeof(greeting) + NET_DTLS_RECORD_BYTES);
     dtls_rig_reply(client, greeting, sizeof(greeting));
@@ -61,7 +64,7 @@ static void a_handshake_brings_both_up_and_data_goes_both_ways(void **state)
     assert_int_equal(client->received, 1);
     assert_memory_equal(rig->last, greeting, sizeof(greeting));
     assert_memory_equal(client->last, greeting, sizeof(greeting));
-    assert_int_equal(rig->dropped, 0);
+    assert_int_equal(rig->dropped, dropped);
 }
 
 static void the_largest_data_fits_one_datagram(void **state)
@@ -191,6 +194,7 @@ static void what_dtls_cannot_have_made_is_dropped(void **state)
     struct dtls_rig *rig = *state;
     struct net_addr addr = dtls_rig_address(1, 1000);
     dtls_rig_connect(rig, &addr);
+    uint64_t discarded = dtls_rig_drops(rig, NET_UDP_RECORD_DISCARDED);
     static const uint8_t good[14] = {23, 0xfe, 0xfd, 0, 1, 0, 0, 0, 0, 0, 9, 0, 1, 0};
     static const struct {
         unsigned at;
@@ -208,7 +212,7 @@ static void what_dtls_cannot_have_made_is_dropped(void **state)
     }
     assert_int_equal(dtls_rig_drops(rig, NET_UDP_RECORD), BASE_COUNT(changes) + sizeof(good) - 1);
     dtls_rig_give_server(rig, &addr, good, sizeof(good)); // that much is a record, but not sealed
-    assert_int_equal(dtls_rig_drops(rig, NET_UDP_RECORD_DISCARDED), 1);
+    assert_int_equal(dtls_rig_drops(rig, NET_UDP_RECORD_DISCARDED), discarded + 1);
 }
 
 static void records_of_no_session_are_dropped(void **state)
@@ -216,9 +220,10 @@ static void records_of_no_session_are_dropped(void **state)
     struct dtls_rig *rig = *state;
     struct net_addr addr = dtls_rig_address(1, 1000), stranger = dtls_rig_address(2, 1000);
     struct dtls_client *client = dtls_rig_connect(rig, &addr);
+    uint64_t dropped = dtls_rig_drops(rig, NET_UDP_NO_SESSION);
     struct dtls_datagram *sealed = dtls_rig_send(client, greeting, sizeof(greeting));
     assert_false(dtls_rig_give_server(rig, &stranger, sealed->bytes, sealed->size));
-    assert_int_equal(dtls_rig_drops(rig, NET_UDP_NO_SESSION), 1);
+    assert_int_equal(dtls_rig_drops(rig, NET_UDP_NO_SESSION), dropped + 1);
     assert_true(dtls_rig_give_server(rig, &addr, sealed->bytes, sealed->size));
 }
 
@@ -227,6 +232,7 @@ static void a_record_is_taken_once(void **state)
     struct dtls_rig *rig = *state;
     struct net_addr addr = dtls_rig_address(1, 1000);
     struct dtls_client *client = dtls_rig_connect(rig, &addr);
+    uint64_t discarded = dtls_rig_drops(rig, NET_UDP_RECORD_DISCARDED);
     struct dtls_datagram first = *dtls_rig_send(client, greeting, sizeof(greeting));
     struct dtls_datagram second = *dtls_rig_send(client, greeting, sizeof(greeting));
     assert_true(dtls_rig_give_server(rig, &addr, second.bytes, second.size));
@@ -234,7 +240,7 @@ static void a_record_is_taken_once(void **state)
     for (unsigned i = 1; i <= 10; i++) {
         assert_false(dtls_rig_give_server(rig, &addr, first.bytes, first.size));
         assert_false(dtls_rig_give_server(rig, &addr, second.bytes, second.size));
-        assert_int_equal(dtls_rig_drops(rig, NET_UDP_RECORD_DISCARDED), 2 * i);
+        assert_int_equal(dtls_rig_drops(rig, NET_UDP_RECORD_DISCARDED), discarded + 2 * i);
     }
 }
 
@@ -468,7 +474,6 @@ static void a_peer_that_says_goodbye_ends_what_uses_its_session(void **state)
     assert_true(end.goodbye);
     assert_true(net_addr_equal(&end.remote, &addr));
     assert_false(net_dtls_take_end(rig->server, &end));
-    assert_int_equal(dtls_rig_drops(rig, NET_UDP_NO_SESSION), 0);
 }
 
 // Anybody can send a hello in a player's name; only the player can go on with it.
