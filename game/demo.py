@@ -27,8 +27,8 @@ SESSION = "demo"
 CERTIFICATE = "dev-certificate.pem"  # which --dev makes and puts beside the databases
 FORGED = {"unisavePlayerId": "mallory", "fusionPlayerToken": "Zm9yZ2VkIGJ5IG1hbGxvcnk="}
 CODE_AUTH_DENIED = 4003  # net/close_codes.def
-START_SECONDS = 10
-RACE_SECONDS = 50
+START_SECONDS = 30
+RACE_SECONDS = 100
 STOP_SECONDS = 10
 
 
@@ -215,7 +215,7 @@ def demo(processes, folder, backend, summary):
     server = Server(processes, folder, backend, [
         *[f"--listen={transport}://127.0.0.1:0" for transport in TRANSPORTS],
         f"--players-per-session={count}", f"--min-players={count}", "--track=oval", "--laps=1",
-        "--countdown-ms=1000", "--races-per-session=1", "--time-limit-ms=40000"])
+        "--countdown-ms=1000", "--races-per-session=1", "--time-limit-ms=90000"])
     server.wait_for("ready", START_SECONDS)
     urls = server.urls()
     print("the server listens on")
