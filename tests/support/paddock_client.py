@@ -265,6 +265,7 @@ class TickClock:
     seconds, as a busy server may have skipped ticks."""
 
     WINDOW_S = 2
+    LEAD_MAX_S = 0.25 # further ahead, nobody can steer
 
     def __init__(self, rate):
         self.rate = rate
@@ -285,7 +286,10 @@ class TickClock:
 
     def hear_margin(self, margin_ms):
         margin = margin_ms * self.rate / 1000
-        self.lead += 2 - margin if margin < 1 else -0.2 if margin > 3 else 0
+        if margin < 1:
+            self.lead = min(self.lead + 2 - margin, self.LEAD_MAX_S * self.rate)
+        elif margin > 3:
+            self.lead = max(self.lead - 0.2, 0)
 
     def input_tick(self):
         return int(self.local() + max(self.ahead) + self.lead)
