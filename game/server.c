@@ -409,24 +409,39 @@ void game_server_destroy(struct game_server *server)
 
 // ---- the loop
 
-// A tick begins with reading the inputs it is to use; a tick that is made up for begins when the
-// one before it has ended.
+// Those who play wake nobody: what they have sent is read when a tick is about to use it.
+static void read_inputs(struct game_server *server)
+{
+    uint64_t began_ns = loop_now_ns(server->loop);
+    loop_poll_paced(server->loop);
+    net_hub_pump(&server->hub, began_ns);
+    game_tick_read(&server->tick, loop_refresh_now(server->loop) - began_ns);
+}
+
+static bool read_ahead(struct game_server *server)
+{
+    if (!game_tick_reads_ahead(&server->tick, loop_refresh_now(server->loop))) {
+        return false;
+    }
+    read_inputs(server);
+    return true;
+}
+
+// A tick that is made up for begins when the one before it has ended.
 static void run_due_ticks(struct game_server *server)
 {
-    uint64_t began_ns = loop_refresh_now(server->loop);
-    unsigned due = game_tick_due(&server->tick, began_ns);
+    unsigned due = game_tick_due(&server->tick, loop_refresh_now(server->loop));
     if (due == 0) {
         return;
     }
-    uint64_t now_ns = began_ns;
-    loop_poll_paced(server->loop);
-    net_hub_pump(&server->hub, began_ns);
+    read_inputs(server);
+    uint64_t began_ns = loop_now_ns(server->loop);
     for (unsigned i = 0; i < due; i++) {
-        game_sessions_step(server->sessions, game_tick_begin(&server->tick, now_ns));
-        now_ns = loop_refresh_now(server->loop);
+        game_sessions_step(server->sessions,
+                           game_tick_begin(&server->tick, loop_refresh_now(server->loop)));
     }
     game_sessions_broadcast(server->sessions);
-    histogram_add(server->tick.duration, loop_refresh_now(server->loop) - began_ns);
+    game_tick_end(&server->tick, loop_refresh_now(server->loop) - began_ns);
 }
 
 // An empty server sleeps instead of ticking; the first connection starts the tick again.
@@ -514,7 +529,10 @@ bool game_server_stopped(const struct game_server *server)
 
 void game_server_turn(struct game_server *server)
 {
-    loop_turn(server->loop, game_tick_deadline_ns(&server->tick));
+    loop_turn(server->loop, game_tick_wake_ns(&server->tick));
+    if (read_ahead(server)) {
+        return; // what there is to answer goes with the tick
+    }
     run_due_ticks(server);
     net_hub_flush(&server->hub, loop_now_ns(server->loop));
     stop_idle_tick(server);

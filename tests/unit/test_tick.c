@@ -178,6 +178,81 @@ static void starting_a_running_tick_changes_nothing(void **state)
     finish(&f);
 }
 
+// ---- reading ahead
+
+static void a_tick(struct fixture *f, uint64_t reading_ns)
+{
+    uint64_t now_ns = game_tick_deadline_ns(&f->tick);
+    assert_int_equal(game_tick_due(&f->tick, now_ns), 1);
+    game_tick_read(&f->tick, reading_ns);
+    game_tick_begin(&f->tick, now_ns);
+    game_tick_end(&f->tick, CLOCK_NS_PER_MS);
+}
+
+static void what_is_read_at_once_is_read_at_the_tick(void **state)
+{
+    (void)state;
+    struct fixture f;
+    start(&f, 60, 5);
+    a_tick(&f, CLOCK_NS_PER_MS / 4 - 1);
+    uint64_t due_ns = game_tick_deadline_ns(&f.tick);
+    assert_int_equal(game_tick_wake_ns(&f.tick), due_ns);
+    assert_false(game_tick_reads_ahead(&f.tick, due_ns - 1));
+    assert_false(game_tick_reads_ahead(&f.tick, due_ns));
+    finish(&f);
+}
+
+static void much_to_read_is_begun_with_before_the_tick_once(void **state)
+{
+    (void)state;
+    struct fixture f;
+    start(&f, 60, 5);
+    a_tick(&f, CLOCK_NS_PER_MS);
+    uint64_t due_ns = game_tick_deadline_ns(&f.tick);
+    uint64_t wake_ns = game_tick_wake_ns(&f.tick);
+    assert_int_equal(due_ns - wake_ns, CLOCK_NS_PER_MS + CLOCK_NS_PER_MS / 2);
+    assert_false(game_tick_reads_ahead(&f.tick, wake_ns - 1));
+    assert_int_equal(game_tick_due(&f.tick, wake_ns), 0);
+    assert_true(game_tick_reads_ahead(&f.tick, wake_ns));
+    assert_int_equal(game_tick_wake_ns(&f.tick), due_ns);
+    assert_false(game_tick_reads_ahead(&f.tick, wake_ns + 1));
+    // Both parts count for the next one.
+    game_tick_read(&f.tick, CLOCK_NS_PER_MS);
+    a_tick(&f, CLOCK_NS_PER_MS);
+    assert_int_equal(f.tick.duration->max_ns, 3 * CLOCK_NS_PER_MS);
+    due_ns = game_tick_deadline_ns(&f.tick);
+    assert_int_equal(due_ns - game_tick_wake_ns(&f.tick),
+                     2 * CLOCK_NS_PER_MS + CLOCK_NS_PER_MS / 2);
+    finish(&f);
+}
+
+static void reading_ahead_takes_a_quarter_of_the_time_at_most(void **state)
+{
+    (void)state;
+    struct fixture f;
+    start(&f, 100, 5);
+    a_tick(&f, 9 * CLOCK_NS_PER_MS);
+    uint64_t due_ns = game_tick_deadline_ns(&f.tick);
+    assert_int_equal(due_ns - game_tick_wake_ns(&f.tick), CLOCK_NS_PER_S / 100 / 4);
+    // Who wakes up after the deadline reads at the tick.
+    assert_false(game_tick_reads_ahead(&f.tick, due_ns));
+    finish(&f);
+}
+
+static void a_tick_that_starts_anew_has_nothing_to_read_ahead(void **state)
+{
+    (void)state;
+    struct fixture f;
+    start(&f, 60, 5);
+    a_tick(&f, CLOCK_NS_PER_MS);
+    game_tick_stop(&f.tick);
+    assert_true(game_tick_wake_ns(&f.tick) == CLOCK_NEVER);
+    assert_false(game_tick_reads_ahead(&f.tick, START_NS + CLOCK_NS_PER_S));
+    game_tick_start(&f.tick, START_NS + CLOCK_NS_PER_S);
+    assert_int_equal(game_tick_wake_ns(&f.tick), game_tick_deadline_ns(&f.tick));
+    finish(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -190,6 +265,10 @@ int main(void)
         cmocka_unit_test(a_stopped_tick_is_never_due),
         cmocka_unit_test(numbers_go_on_after_a_stop_and_the_pause_is_not_made_up),
         cmocka_unit_test(starting_a_running_tick_changes_nothing),
+        cmocka_unit_test(what_is_read_at_once_is_read_at_the_tick),
+        cmocka_unit_test(much_to_read_is_begun_with_before_the_tick_once),
+        cmocka_unit_test(reading_ahead_takes_a_quarter_of_the_time_at_most),
+        cmocka_unit_test(a_tick_that_starts_anew_has_nothing_to_read_ahead),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
