@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// One table: name, arguments, function. Output for the caller goes to stdout, errors to stderr.
-// They work on files, whether or not a server runs on them; only `health` speaks to it.
+// One table: name, action, arguments, function. Output for the caller goes to stdout, errors to
+// stderr. They work on files, whether or not a server runs on them; only `health` speaks to it.
 
 #include "game/commands.h"
 
@@ -22,8 +22,10 @@
 
 struct command {
     const char *name;
+    const char *action;       // the word after the name; NULL: there is none
     const char *arguments;    // for the usage line
-    int min_words, max_words; // after the name
+    int min_words, max_words; // after name and action
+    const char *choices;      // "a|b|c" for one word more, which may be left out; NULL: none
     bool (*run)(const struct config *config, char **words, int count, struct error *error);
 };
 
@@ -45,13 +47,10 @@ static bool print_token(const struct config *config, char **words, int count, st
 
 static bool print_results(const struct config *config, char **words, int count, struct error *error)
 {
+    (void)words;
     char path[LIMIT_PATH_BYTES];
-    bool json = count == 1;
-    if (json && strcmp(words[0], "json") != 0) {
-        return error_set(error, "results takes no argument, or 'json'");
-    }
     return config_data_path(config, config->embedded_db, "players.db", path, error) &&
-           auth_embedded_print_results(path, stdout, json, error);
+           auth_embedded_print_results(path, stdout, count == 1, error);
 }
 
 static bool probe_health(const struct config *config, char **words, int count, struct error *error)
@@ -129,16 +128,13 @@ static void print_replay(const char *path, const struct game_replay_report *repo
 static bool verify_replay(const struct config *config, char **words, int count, struct error *error)
 {
     (void)count;
-    if (strcmp(words[0], "verify") != 0) {
-        return error_set(error, "replay knows one word: verify FILE");
-    }
     struct bytes_buf bytes;
     struct game_replay_report report;
     bytes_buf_init(&bytes, REPLAY_FILE_BYTES_MAX);
-    bool ok = read_file(words[1], &bytes, error) &&
+    bool ok = read_file(words[0], &bytes, error) &&
               run_again(config, bytes_buf_span(&bytes), &report, error);
     if (ok) {
-        print_replay(words[1], &report);
+        print_replay(words[0], &report);
     }
     bytes_buf_finish(&bytes);
     return ok;
@@ -146,23 +142,27 @@ static bool verify_replay(const struct config *config, char **words, int count, 
 
 // ---- the results outbox
 
-static bool print_outbox(const char *path, char **words, int count, struct error *error)
+static bool outbox_path(const struct config *config, char path[LIMIT_PATH_BYTES],
+                        struct error *error)
 {
-    bool json = count == 1 && strcmp(words[0], "json") == 0;
-    if (count > 1 || (count == 1 && !json)) {
-        return error_set(error, "list takes no argument, or 'json'");
-    }
-    return auth_outbox_print(path, stdout, json, error);
+    return config_data_path(config, config->outbox_db, "outbox.db", path, error);
 }
 
-static bool retry_outbox(const char *path, char **words, int count, struct error *error)
+static bool list_outbox(const struct config *config, char **words, int count, struct error *error)
 {
+    (void)words;
+    char path[LIMIT_PATH_BYTES];
+    return outbox_path(config, path, error) && auth_outbox_print(path, stdout, count == 1, error);
+}
+
+static bool retry_outbox(const struct config *config, char **words, int count, struct error *error)
+{
+    (void)count;
+    char path[LIMIT_PATH_BYTES];
     unsigned moved;
-    if (count != 1) {
-        return error_set(error, "retry takes the key of a dead result, a race id, or 'all'");
-    }
     bool all = strcmp(words[0], "all") == 0;
-    if (!auth_outbox_retry(path, all ? NULL : words[0], &moved, error)) {
+    if (!outbox_path(config, path, error) ||
+        !auth_outbox_retry(path, all ? NULL : words[0], &moved, error)) {
         return false;
     }
     if (moved == 0 && !all) {
@@ -172,18 +172,12 @@ static bool retry_outbox(const char *path, char **words, int count, struct error
     return true;
 }
 
-static bool is_outbox_state(const char *word)
+static bool export_outbox(const struct config *config, char **words, int count, struct error *error)
 {
-    return strcmp(word, "pending") == 0 || strcmp(word, "delivered") == 0 ||
-           strcmp(word, "dead") == 0;
-}
-
-static bool export_outbox(const char *path, char **words, int count, struct error *error)
-{
+    char path[LIMIT_PATH_BYTES];
     unsigned rows;
-    if (count < 1 || count > 2 || (count == 2 && !is_outbox_state(words[1]))) {
-        return error_set(error, "export takes a file name or '-' for the standard output, and then "
-                                "perhaps 'pending', 'delivered' or 'dead'");
+    if (!outbox_path(config, path, error)) {
+        return false;
     }
     bool standard = strcmp(words[0], "-") == 0;
     FILE *out = standard ? stdout : fopen(words[0], "we");
@@ -200,28 +194,6 @@ static bool export_outbox(const char *path, char **words, int count, struct erro
         printf("%u result%s written to %s\n", rows, rows == 1 ? "" : "s", words[0]);
     }
     return ok;
-}
-
-static bool work_outbox(const struct config *config, char **words, int count, struct error *error)
-{
-    static const struct {
-        const char *name;
-        bool (*run)(const char *path, char **words, int count, struct error *error);
-    } actions[] = {
-        {"export", export_outbox},
-        {"list", print_outbox},
-        {"retry", retry_outbox},
-    };
-    char path[LIMIT_PATH_BYTES];
-    if (!config_data_path(config, config->outbox_db, "outbox.db", path, error)) {
-        return false;
-    }
-    for (size_t i = 0; i < BASE_COUNT(actions); i++) {
-        if (strcmp(words[0], actions[i].name) == 0) {
-            return actions[i].run(path, words + 1, count - 1, error);
-        }
-    }
-    return error_set(error, "outbox knows list, retry and export, not \"%.60s\"", words[0]);
 }
 
 // ---- the backend
@@ -258,40 +230,94 @@ static bool check_backend(const struct config *config, char **words, int count, 
 }
 
 static const struct command commands[] = {
-    {"cert",
+    {"cert", NULL,
      "status [json] | dev NAME... | ca [NAME] | issue NAME... | client NAME | renew [FILE...]", 1,
-     GAME_CERT_WORDS_MAX, game_cert_command},
-    {"check", "", 0, 0, check_backend},
-    {"health", "", 0, 0, probe_health},
-    {"outbox", "list [json] | retry KEY|all | export FILE|- [STATE]", 1, 3, work_outbox},
-    {"replay", "verify FILE", 2, 2, verify_replay},
-    {"results", "[json]", 0, 1, print_results},
-    {"token", "PLAYER_ID", 1, 1, print_token},
+     GAME_CERT_WORDS_MAX, NULL, game_cert_command},
+    {"check", NULL, "", 0, 0, NULL, check_backend},
+    {"health", NULL, "", 0, 0, NULL, probe_health},
+    {"outbox", "list", "", 0, 0, "json", list_outbox},
+    {"outbox", "retry", "KEY|all", 1, 1, NULL, retry_outbox},
+    {"outbox", "export", "FILE|-", 1, 1, "pending|delivered|dead", export_outbox},
+    {"replay", "verify", "FILE", 1, 1, NULL, verify_replay},
+    {"results", NULL, "", 0, 0, "json", print_results},
+    {"token", NULL, "PLAYER_ID", 1, 1, NULL, print_token},
 };
+
+static bool is_choice(const char *choices, const char *word)
+{
+    size_t size;
+    for (const char *at = choices; *at; at += size + (at[size] == '|')) {
+        size = strcspn(at, "|");
+        if (size == strlen(word) && memcmp(at, word, size) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int words_used(const struct command *command)
+{
+    return command->action ? 2 : 1;
+}
+
+static bool takes(const struct command *command, char **words, int count)
+{
+    int used = words_used(command);
+    if (count < used || strcmp(words[0], command->name) != 0 ||
+        (command->action && strcmp(words[1], command->action) != 0)) {
+        return false;
+    }
+    int left = count - used;
+    return (left >= command->min_words && left <= command->max_words) ||
+           (left == command->max_words + 1 && command->choices &&
+            is_choice(command->choices, words[count - 1]));
+}
+
+static int run(const struct command *command, const struct config *config, char **words, int count)
+{
+    int used = words_used(command);
+    struct error error = {0};
+    if (!command->run(config, words + used, count - used, &error)) {
+        fprintf(stderr, "paddock %s: %s\n", command->name, error.text);
+        return 1;
+    }
+    return 0;
+}
+
+static void print_usage(const struct command *command)
+{
+    fprintf(stderr, "usage: paddock %s", command->name);
+    if (command->action) {
+        fprintf(stderr, " %s", command->action);
+    }
+    if (command->arguments[0]) {
+        fprintf(stderr, " %s", command->arguments);
+    }
+    if (command->choices) {
+        fprintf(stderr, " [%s]", command->choices);
+    }
+    fprintf(stderr, "\n");
+}
 
 int game_command_run(const struct config *config, int word_count, char **words)
 {
     for (size_t i = 0; i < BASE_COUNT(commands); i++) {
-        const struct command *command = &commands[i];
-        int count = word_count - 1;
-        if (strcmp(words[0], command->name) != 0) {
-            continue;
+        if (takes(&commands[i], words, word_count)) {
+            return run(&commands[i], config, words, word_count);
         }
-        if (count < command->min_words || count > command->max_words) {
-            fprintf(stderr, "usage: paddock %s%s%s\n", command->name,
-                    command->arguments[0] ? " " : "", command->arguments);
-            return 2;
-        }
-        struct error error = {0};
-        if (!command->run(config, words + 1, count, &error)) {
-            fprintf(stderr, "paddock %s: %s\n", command->name, error.text);
-            return 1;
-        }
-        return 0;
     }
-    fprintf(stderr,
-            "paddock: no command \"%s\"; there are cert, check, health, outbox, replay, results "
-            "and token\n",
-            words[0]);
+    bool known = false;
+    for (size_t i = 0; i < BASE_COUNT(commands); i++) {
+        if (strcmp(words[0], commands[i].name) == 0) {
+            print_usage(&commands[i]);
+            known = true;
+        }
+    }
+    if (!known) {
+        fprintf(stderr,
+                "paddock: no command \"%s\"; there are cert, check, health, outbox, replay, "
+                "results and token\n",
+                words[0]);
+    }
     return 2;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The commands besides serving: paddock check, health, outbox, replay, results, token.
+// The commands besides serving: paddock cert, check, health, outbox, replay,
+// results, token.
 
 #ifndef GAME_COMMANDS_H
 #define GAME_COMMANDS_H

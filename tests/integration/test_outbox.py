@@ -84,11 +84,18 @@ class Outbox(TestCase):
 
     def test_words_that_mean_nothing_are_said(self):
         server = self.serve()
-        for words, status, text in ((("outbox",), 2, "usage"), (("outbox", "list", "xml"), 1, "json"),
-                                    (("outbox", "retry"), 1, "'all'"), (("outbox", "drop"), 1, "drop"),
+        for words, status, text in ((("outbox",), 2, "usage: paddock outbox list [json]\n"),
+                                    (("outbox", "list", "xml"), 2, "usage: paddock outbox list [json]\n"),
+                                    (("outbox", "retry"), 2, "outbox retry KEY|all\n"),
+                                    (("outbox", "retry", "all", "twice"), 2, "outbox retry KEY|all\n"),
                                     (("outbox", "retry", "no-such-race"), 1, "no-such-race"),
-                                    (("outbox", "export"), 1, "file name"),
-                                    (("outbox", "export", "-", "lost"), 1, "pending")):
+                                    (("outbox", "drop"), 2, "outbox export FILE|- [pending|delivered|dead]\n"),
+                                    (("outbox", "export"), 2, "outbox export FILE|- ["),
+                                    (("outbox", "export", "-", "lost"), 2, "outbox export FILE|- ["),
+                                    (("results", "xml"), 2, "usage: paddock results [json]\n"),
+                                    (("replay", "watch", "x"), 2, "usage: paddock replay verify FILE\n"),
+                                    (("replay", "verify", "/no/such"), 1, "cannot read /no/such"),
+                                    (("no-such",), 2, "no command \"no-such\"")):
             done = server.command(*words, check=False)
             self.assertEqual((done.returncode, done.stdout), (status, ""), words)
             self.assertIn(text, done.stderr)
