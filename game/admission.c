@@ -368,6 +368,12 @@ static void on_closed_verifying(struct game_admission *admission, struct member 
 }
 
 // A server that shuts down and a session that is over kick nobody.
+static bool was_kicked(const struct net_conn_info *info, uint16_t code)
+{
+    return info->ended_by_us && code != NET_CLOSE_NORMAL && code != NET_CLOSE_GOING_AWAY &&
+           code != NET_CLOSE_SESSION_OVER;
+}
+
 static void notify_backend(struct game_admission *admission, const struct member *member,
                            const struct game_session *session, uint16_t code)
 {
@@ -380,8 +386,7 @@ static void notify_backend(struct game_admission *admission, const struct member
     (void)net_conn_info(admission->env.conns, member->conn, &info);
     net_addr_format(&info.remote, remote);
     struct auth_notice notice = {
-        .kicked = info.ended_by_us && code != NET_CLOSE_NORMAL && code != NET_CLOSE_GOING_AWAY &&
-                  code != NET_CLOSE_SESSION_OVER,
+        .kicked = was_kicked(&info, code),
         .player_id = member->player_id,
         .session = session ? session->name : "",
         .transport = info.transport,
@@ -510,9 +515,14 @@ void game_admission_closed(struct game_admission *admission, struct net_conn_id 
     char remote[NET_ADDR_TEXT_BYTES];
     (void)net_conn_info(admission->env.conns, conn, &info);
     net_addr_format(&info.remote, remote);
-    log_peer(LOG_INFO, "player_left", LOG_U("conn", info.number), LOG_S("remote", remote),
-             LOG_S("player", member->player_id), LOG_U("code", code),
-             LOG_S("reason", net_close_name(code)));
+    if (member->player_id[0]) {
+        log_peer(LOG_INFO, "player_left", LOG_U("conn", info.number), LOG_S("remote", remote),
+                 LOG_S("player", member->player_id), LOG_U("code", code),
+                 LOG_S("reason", net_close_name(code)));
+    } else if (was_kicked(&info, code)) { // who came and went is a line of net/conn, for debugging
+        log_peer(LOG_INFO, "stranger_kicked", LOG_U("conn", info.number), LOG_S("remote", remote),
+                 LOG_U("code", code), LOG_S("reason", net_close_name(code)));
+    }
     dispatch(admission, member, EVENT_CLOSED, (union event_data){.code = code});
 }
 
