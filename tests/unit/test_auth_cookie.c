@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "net/auth_cookie.h"
+#include "tests/support/request_head.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -21,7 +22,6 @@
 #define OTHER "other-token_0000"
 
 static struct config *config;
-static struct net_http_head *head;
 static char folder[64];
 
 static void path_of(const char *name, char path[512])
@@ -46,7 +46,6 @@ static int begin(void **state)
     memcpy(folder, "/tmp/paddock-cookie-XXXXXX", 27);
     assert_non_null(mkdtemp(folder));
     config = config_create_default();
-    head = calloc(1, sizeof(*head));
     path_of("tokens", path);
     assert_int_equal(mkdir(path, 0700), 0);
     assert_true(config_set(config, "auth-cookie", "AUTH", &error));
@@ -83,19 +82,13 @@ static int end(void **state)
     rmdir(path);
     rmdir(folder);
     config_destroy(config);
-    free(head);
     return 0;
 }
 
 static bool opens(const char *fields)
 {
-    char text[2048];
-    snprintf(text, sizeof(text), "GET / HTTP/1.1\r\n%s\r\n", fields);
-    struct bytes_span bytes = bytes_of_string(text);
-    memset(head, 0, sizeof(*head));
-    assert_int_equal(net_http_head_feed(head, &bytes), NET_HTTP_COMPLETE);
     struct net_auth_ticket ticket;
-    return net_auth_cookie_opens(config, head, &ticket);
+    return net_auth_cookie_opens(config, request_head(fields), &ticket);
 }
 
 static void a_token_with_a_file_opens(void **state)

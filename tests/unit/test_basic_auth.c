@@ -3,40 +3,19 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "net/basic_auth.h"
+#include "tests/support/request_head.h"
 
-static struct net_http_head *head;
 static struct net_basic_auth auth;
-
-static int begin(void **state)
-{
-    (void)state;
-    head = calloc(1, sizeof(*head));
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    free(head);
-    return 0;
-}
 
 static bool read_auth(const char *fields)
 {
-    char text[2048];
-    snprintf(text, sizeof(text), "GET / HTTP/1.1\r\n%s\r\n", fields);
-    struct bytes_span bytes = bytes_of_string(text);
-    memset(head, 0, sizeof(*head));
     memset(&auth, 'x', sizeof(auth));
-    assert_int_equal(net_http_head_feed(head, &bytes), NET_HTTP_COMPLETE);
-    return net_basic_auth_read(head, &auth);
+    return net_basic_auth_read(request_head(fields), &auth);
 }
 
 static void name_and_password_are_split_at_the_first_colon(void **state)
@@ -129,5 +108,5 @@ int main(void)
         cmocka_unit_test(everything_else_is_none),
         cmocka_unit_test(names_have_64_bytes_and_passwords_128),
     };
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,11 +10,11 @@
 #include <cmocka.h>
 
 #include "net/caller.h"
+#include "tests/support/request_head.h"
 
 #define AGENT "Mozilla/5.0 (X11; Linux x86_64) Chrome/120.0"
 
 static struct config *config;
-static struct net_http_head *head;
 static struct net_caller *caller;
 
 static void set(const char *name, const char *value)
@@ -29,7 +29,6 @@ static int begin(void **state)
 {
     (void)state;
     config = config_create_default();
-    head = calloc(1, sizeof(*head));
     caller = NULL;
     set("ip-header", "X-Real-IP");
     return 0;
@@ -40,19 +39,14 @@ static int end(void **state)
     (void)state;
     net_caller_destroy(caller);
     config_destroy(config);
-    free(head);
     return 0;
 }
 
 static enum net_caller_verdict read_caller(const char *fields, bool by_proxy)
 {
-    char text[8192];
-    snprintf(text, sizeof(text), "GET / HTTP/1.1\r\n%s\r\n", fields);
-    struct bytes_span bytes = bytes_of_string(text);
+    struct net_http_head *head = request_head(fields);
     net_caller_destroy(caller);
     caller = NULL;
-    memset(head, 0, sizeof(*head));
-    assert_int_equal(net_http_head_feed(head, &bytes), NET_HTTP_COMPLETE);
     enum net_caller_verdict verdict = net_caller_read(config, head, by_proxy, &caller);
     memset(head, 'x', sizeof(*head)); // nothing of it is borrowed
     return verdict;
@@ -60,13 +54,8 @@ static enum net_caller_verdict read_caller(const char *fields, bool by_proxy)
 
 static bool take_token(const char *fields)
 {
-    char text[512];
-    snprintf(text, sizeof(text), "GET / HTTP/1.1\r\n%s\r\n", fields);
-    struct bytes_span bytes = bytes_of_string(text);
     assert_int_equal(read_caller("", false), NET_CALLER_READ);
-    memset(head, 0, sizeof(*head));
-    assert_int_equal(net_http_head_feed(head, &bytes), NET_HTTP_COMPLETE);
-    return net_caller_take_token(caller, config, head);
+    return net_caller_take_token(caller, config, request_head(fields));
 }
 
 static void expect_header(unsigned index, const char *name, const char *value)

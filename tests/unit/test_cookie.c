@@ -3,40 +3,19 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "net/cookie.h"
+#include "tests/support/request_head.h"
 
-static struct net_http_head *head;
 static char value[17];
-
-static int begin(void **state)
-{
-    (void)state;
-    head = calloc(1, sizeof(*head));
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    free(head);
-    return 0;
-}
 
 static enum net_cookie_verdict find(const char *fields)
 {
-    char text[2048];
-    snprintf(text, sizeof(text), "GET / HTTP/1.1\r\n%s\r\n", fields);
-    struct bytes_span bytes = bytes_of_string(text);
-    memset(head, 0, sizeof(*head));
     memset(value, 'x', sizeof(value));
-    assert_int_equal(net_http_head_feed(head, &bytes), NET_HTTP_COMPLETE);
-    return net_cookie_find(head, "AUTH", value, sizeof(value));
+    return net_cookie_find(request_head(fields), "AUTH", value, sizeof(value));
 }
 
 static void a_value_is_found_wherever_it_stands(void **state)
@@ -112,5 +91,5 @@ int main(void)
         cmocka_unit_test(other_cookies_are_not_it),
         cmocka_unit_test(what_can_be_read_in_two_ways_is_unfit),
     };
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,16 +10,15 @@
 #include <cmocka.h>
 
 #include "net/proxy.h"
+#include "tests/support/request_head.h"
 
 static struct config *config;
-static struct net_http_head *head;
 
 static int begin(void **state)
 {
     struct error error;
     (void)state;
     config = config_create_default();
-    head = calloc(1, sizeof(*head));
     assert_true(config_set(config, "trusted-proxies", "127.0.0.0/8 10.0.0.0/8 ::1", &error));
     return 0;
 }
@@ -28,7 +27,6 @@ static int end(void **state)
 {
     (void)state;
     config_destroy(config);
-    free(head);
     return 0;
 }
 
@@ -38,13 +36,8 @@ static enum net_proxy_verdict read_from(const char *peer_ip, const char *fields,
 {
     struct net_addr peer;
     struct net_addr real;
-    char text[1024];
-    snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: a\r\n%s\r\n", fields);
-    struct bytes_span bytes = bytes_of_string(text);
-    memset(head, 0, sizeof(*head));
-    assert_int_equal(net_http_head_feed(head, &bytes), NET_HTTP_COMPLETE);
     assert_true(net_addr_parse_ip(peer_ip, &peer));
-    enum net_proxy_verdict verdict = net_proxy_read(config, head, &peer, &real);
+    enum net_proxy_verdict verdict = net_proxy_read(config, request_head(fields), &peer, &real);
     named[0] = '\0';
     if (verdict == NET_PROXY_NAMED) {
         net_addr_format(&real, named);
