@@ -13,6 +13,8 @@
 
 #include "net/passwords.h"
 
+#include <crypt.h>
+#include <malloc.h>
 #include <unistd.h>
 
 // "bee", "secret6"
@@ -33,6 +35,15 @@ static struct net_passwords *passwords;
 static char path[64];
 static unsigned answers;
 static bool answer;
+static unsigned hashes;
+
+// Counted on its way into the library.
+char *crypt_rn(const char *password, const char *hash, void *data, int size)
+{
+    assert_int_equal(size, sizeof(struct crypt_data));
+    hashes++;
+    return crypt_r(password, hash, data);
+}
 
 static void write_file(const char *text)
 {
@@ -122,6 +133,32 @@ static void who_has_the_password_is_good_and_nobody_else(void **state)
             fail_msg("%s %s", bad[i][0], bad[i][1]);
         }
     }
+}
+
+// Else whoever keeps the server busy finds out which names there are.
+static void an_unknown_name_is_as_much_work_as_a_wrong_password(void **state)
+{
+    (void)state;
+    struct error error;
+    assert_true(load(FILE_TEXT, &error));
+    hashes = 0;
+    assert_false(is_good("bert", "guess"));
+    assert_int_equal(hashes, 1);
+    assert_false(is_good("nobody", "guess"));
+    assert_int_equal(hashes, 2);
+}
+
+static void a_password_is_gone_as_soon_as_it_is_hashed(void **state)
+{
+    (void)state;
+    static const char password[] = "nowhere else";
+    struct error error;
+    assert_true(load(FILE_TEXT, &error));
+    struct net_password_check *check = ask("sue", password); // hashed by now
+    assert_non_null(check);
+    assert_null(memmem(check, malloc_usable_size(check), password, strlen(password)));
+    loop_turn(loop, loop_now_ns(loop) + 1);
+    assert_true(answers == 1 && !answer);
 }
 
 static void an_empty_file_lets_nobody_in(void **state)
@@ -226,6 +263,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_FILE(who_has_the_password_is_good_and_nobody_else),
+        WITH_FILE(an_unknown_name_is_as_much_work_as_a_wrong_password),
+        WITH_FILE(a_password_is_gone_as_soon_as_it_is_hashed),
         WITH_FILE(an_empty_file_lets_nobody_in),
         WITH_FILE(a_file_that_is_not_good_is_refused_by_its_line),
         WITH_FILE(names_have_64_bytes),
