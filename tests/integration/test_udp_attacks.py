@@ -25,10 +25,9 @@ SECONDS = 10 if LONG else 2
 PLAYERS = 4
 RACE = ("--track=oval", "--lobby-ms=200", "--countdown-ms=100",
         f"--players-per-session={PLAYERS}", f"--min-players={PLAYERS}")
-HONEST = (f"joined={PLAYERS}", "kicked=0", "ended=0", "lost=0", "checksum_failures=0")
+HONEST = ("kicked=0", "ended=0", "checksum_failures=0")
 SERVER_TOKEN = "--fusion-server-token=of-a-test"
 LOSS_MAX = 0.01
-# A machine that keeps everybody from running loses messages, too. An attack that works does so each time.
 ATTEMPTS = 3
 CLONE_NEWNET = 0x40000000
 # Three of one /64, and one of another.
@@ -110,6 +109,11 @@ def lateness_p99_ms(before, after):
     raise AssertionError("no bucket has them all")
 
 
+class Spoilt(AssertionError):
+    """Somebody was not there, or messages were lost. A machine that keeps everybody from running does that, too; an
+    attack that works does so each time."""
+
+
 class Races(TestCase):
     """Honest players over `scheme`, and what is done to their server meanwhile."""
 
@@ -117,25 +121,32 @@ class Races(TestCase):
     races = 0
 
     def race(self, server):
-        """Players race for SECONDS. What the server counted meanwhile, and which share of messages was lost."""
+        """Players race for SECONDS. What the server counted meanwhile, which share of messages was lost, and how late
+        ticks were."""
         before = samples(server)
         self.races += 1
         status, report = server.bots("--races=0", f"--session=race{self.races}",
                                      *(f"--expect={what}" for what in HONEST), schemes=(self.scheme,), count=PLAYERS,
                                      duration=SECONDS)
         self.assertEqual(status, 0, report)
-        after = samples(server)
         total = report["total"]
+        if (total["joined"], total["lost"]) != (PLAYERS, 0):
+            raise Spoilt(report)
+        after = samples(server)
         # Of each, the last ones are still on the way when the players leave.
         sent = after["paddock_snapshots_total"] - before["paddock_snapshots_total"]
         taken = after['paddock_inputs_total{verdict="taken"}'] - before['paddock_inputs_total{verdict="taken"}']
-        self.assertGreater(sent, 10 * PLAYERS)
+        if sent <= 10 * PLAYERS:
+            raise Spoilt(report)
         down = max(0, sent - PLAYERS - total["snapshots"] - total["stale"]) / sent
         up = max(0, total["inputs"] - 8 * PLAYERS - taken) / total["inputs"]
-        return {name: after[name] - before[name] for name in after}, max(down, up), lateness_p99_ms(before, after)
+        lost = max(down, up)
+        if lost >= LOSS_MAX:
+            raise Spoilt(f"{lost:.2%} lost: {report}")
+        return {name: after[name] - before[name] for name in after}, lost, lateness_p99_ms(before, after)
 
     def under(self, server, attack, per_second):
-        """A race while attack(number) is called so often; what the server counted, and the share that was lost."""
+        """A race while attack(number) is called so often."""
         stop = threading.Event()
         self.calls = 0
 
@@ -158,15 +169,13 @@ class Races(TestCase):
             attacker.join()
 
     def at_last(self, race):
-        """The first race of a few in which everybody was there and messages came through."""
-        for attempt in range(ATTEMPTS):
+        """The first race of a few that was not spoilt. Whoever is kicked was not kicked by the machine."""
+        for _ in range(ATTEMPTS - 1):
             try:
-                counted, lost, late_ms = race()
-                self.assertLess(lost, LOSS_MAX)
-                return counted, lost, late_ms
-            except AssertionError:
-                if attempt == ATTEMPTS - 1:
-                    raise
+                return race()
+            except Spoilt:
+                pass
+        return race()
 
     def race_under(self, attack, *flags, per_second=20000):
         """How many datagrams the server dropped, by reason."""
