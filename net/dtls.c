@@ -556,7 +556,7 @@ bool net_dtls_take_end(struct net_dtls *dtls, struct net_dtls_end *end)
     struct entry *entry = &dtls->entries[dtls->ended];
     dtls->ended = entry->next;
     *end = (struct net_dtls_end){
-        .remote = entry->remote,
+        .session = handle_of(entry),
         .goodbye = entry->goodbye,
         .code = dtls->code,
         .problem = dtls->problem,

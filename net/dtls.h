@@ -97,7 +97,7 @@ void net_dtls_release(struct net_dtls *dtls, struct net_dtls_handle handle);
 
 // A session that was in use, or a dial's, has come to an end from outside.
 struct net_dtls_end {
-    struct net_addr remote;
+    struct net_dtls_handle session;
     bool goodbye;         // the peer said so
     uint16_t code;        // of a dial that failed to come up, else 0
     struct error problem; // likewise

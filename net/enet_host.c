@@ -355,24 +355,25 @@ static void on_event(struct net_enet_host *host, const ENetEvent *event)
     }
 }
 
-// Whoever is at that address is gone, and a dial that has no session yet gets none.
+// Whoever used that session is gone, and so is a dial, whether it has got as far as that or not. A
+// listener's peer that has just asked to connect from the same address does so in a new session.
 static void end_peers(struct net_enet_host *host, const struct net_dtls_end *end)
 {
     host->problem = end->problem;
     for (size_t i = 0; i < host->peers_used; i++) {
-        ENetPeer *peer = &host->enet->peers[i];
-        struct net_addr remote;
-        net_enet_host_remote(host, peer, &remote);
-        bool same = net_addr_equal(&remote, &end->remote);
-        if (host->asking || (same && peer->state != ENET_PEER_STATE_DISCONNECTED)) {
+        struct net_enet_peer *known = &host->peers[i];
+        bool same = known->session.index == end->session.index &&
+                    known->session.generation == end->session.generation;
+        if (same || !listens(host)) {
+            ENetPeer *peer = &host->enet->peers[i];
             const ENetEvent event = {
                 .type = ENET_EVENT_TYPE_DISCONNECT,
                 .peer = peer,
                 .data = end->code,
             };
             host->asking = false;
-            host->peers[i].left = end->goodbye;
-            host->peers[i].session = (struct net_dtls_handle){0};
+            known->left = end->goodbye;
+            known->session = (struct net_dtls_handle){0};
             enet_peer_reset(peer);
             host->setup.calls->event(host->setup.user, &event);
         }
