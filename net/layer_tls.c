@@ -21,8 +21,6 @@
 #include "net/tls_credentials.h"
 #include "net/tls_problem.h"
 
-#define RECORD_BYTES 16384
-
 struct layer_tls {
     struct net_layer base;
     gnutls_session_t session;
@@ -166,32 +164,34 @@ static uint16_t fail_record(struct layer_tls *tls, long status)
     return net_layer_fail(&tls->base, NET_CLOSE_LOST, "TLS: %s", gnutls_strerror((int)status));
 }
 
+// Feeds the record from GnuTLS's own memory, which is wiped: it may have been a token.
+static uint16_t feed_record(struct layer_tls *tls, gnutls_packet_t packet)
+{
+    gnutls_datum_t data;
+    gnutls_packet_get(packet, &data, NULL);
+    uint16_t code = net_layer_feed(tls->base.above, bytes_of(data.data, data.size));
+    secret_wipe(data.data, data.size);
+    gnutls_packet_deinit(packet);
+    return code;
+}
+
 static uint16_t open_records(struct layer_tls *tls)
 {
-    uint8_t record[RECORD_BYTES];
+    uint16_t code = 0;
     tls->starved = false;
-    while (!tls->failed) {
-        ssize_t status = gnutls_record_recv(tls->session, record, sizeof(record));
-        if (status == GNUTLS_E_AGAIN) {
-            if (tls->starved) {
-                return 0;
-            }
-            continue; // it stopped after a session ticket or key update, with more to read
-        }
-        if (status == 0 || status == GNUTLS_E_REHANDSHAKE ||
-            (status < 0 && gnutls_error_is_fatal((int)status))) {
-            return fail_record(tls, status);
-        }
-        uint16_t code =
-            status > 0 ? net_layer_feed(tls->base.above, bytes_of(record, (size_t)status)) : 0;
+    while (!tls->failed && !code) {
+        gnutls_packet_t packet = NULL;
+        ssize_t status = gnutls_record_recv_packet(tls->session, &packet);
         if (status > 0) {
-            secret_wipe(record, (size_t)status); // it may have been a token
-        }
-        if (code) {
-            return code;
-        }
+            code = feed_record(tls, packet);
+        } else if (status == 0 || status == GNUTLS_E_REHANDSHAKE ||
+                   gnutls_error_is_fatal((int)status)) {
+            return fail_record(tls, status);
+        } else if (status == GNUTLS_E_AGAIN && tls->starved) {
+            return 0;
+        } // else it stopped after a warning, a session ticket or key update, with more to read
     }
-    return 0;
+    return code;
 }
 
 static uint16_t tls_feed(struct net_layer *layer, struct bytes_span bytes)

@@ -2,6 +2,7 @@
 // TLS between two memories: what passes, what is refused, and what the other side is told.
 
 #include <errno.h>
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -411,6 +412,49 @@ static void renegotiation_ends_the_stream(void **state)
     raw_finish(&raw);
 }
 
+// ---- what GnuTLS gives back
+
+static const char token[] = "a token that GnuTLS had in its own memory";
+static unsigned frees, frees_with_token;
+
+static void watching_free(void *memory)
+{
+    frees += memory != NULL;
+    frees_with_token +=
+        memory && memmem(memory, malloc_usable_size(memory), token, sizeof(token) - 1) != NULL;
+    free(memory);
+}
+
+static ssize_t watched_push(gnutls_transport_ptr_t context, const void *from, size_t size)
+{
+    gnutls_free_function plain_free = gnutls_free;
+    gnutls_free = watching_free;
+    raw_push(context, from, size);
+    gnutls_free = plain_free;
+    return (ssize_t)size;
+}
+
+static void no_memory_is_given_back_with_a_token_in_it(void **state)
+{
+    static const char *const versions[] = {"NORMAL:-VERS-ALL:+VERS-TLS1.2",
+                                           "NORMAL:-VERS-ALL:+VERS-TLS1.3"};
+    for (unsigned i = 0; i < BASE_COUNT(versions); i++) {
+        struct raw_client raw;
+        join(tls_stack, insecure, NULL, NULL, "tls://localhost:1");
+        raw_init(&raw, versions[i]);
+        assert_int_equal(raw_handshake(&raw), 0);
+        frees = frees_with_token = 0;
+        gnutls_transport_set_push_function(raw.session, watched_push);
+        assert_int_equal(gnutls_record_send(raw.session, token, strlen(token)), strlen(token));
+        layer_end_expect_last(&server, token);
+        assert_true(frees > 0);
+        assert_int_equal(frees_with_token, 0);
+        raw_finish(&raw);
+        teardown(state);
+    }
+    join(tls_stack, insecure, NULL, NULL, "tls://localhost:1");
+}
+
 int main(void)
 {
 #define ONE(function) cmocka_unit_test_teardown(function, teardown)
@@ -429,6 +473,7 @@ int main(void)
         ONE(a_full_queue_breaks_nothing_but_the_stream),
         ONE(only_tls_1_2_and_1_3_are_spoken),
         ONE(renegotiation_ends_the_stream),
+        ONE(no_memory_is_given_back_with_a_token_in_it),
     };
 #undef ONE
     return cmocka_run_group_tests(tests, group_setup, group_teardown);
