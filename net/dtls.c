@@ -14,6 +14,7 @@
 
 #include "config/base/clock.h"
 #include "config/secret.h"
+#include "net/handshake_rate.h"
 
 #define NOBODY           UINT32_MAX
 #define QUEUED_MAX       256 // datagrams of handshakes, in all
@@ -451,7 +452,10 @@ static void take_hello(struct net_dtls *dtls, const struct net_addr *from, struc
         net_udp_drops_count(setup->drops, NET_UDP_NOT_ADMITTED);
         return;
     }
-    struct entry *entry = begin_entry(dtls, from, NULL, &prestate, now_ns);
+    struct entry *entry = NULL;
+    if (net_handshake_rate_take(setup->handshake_rate, now_ns)) {
+        entry = begin_entry(dtls, from, NULL, &prestate, now_ns);
+    }
     if (entry) {
         enqueue(dtls, entry, hello);
     } else {

@@ -45,8 +45,9 @@ struct net_dtls_setup {
     uint64_t patience_ns; // from a client's hello until its session is in use
     const struct net_dtls_user *calls;
     void *user;
-    struct net_udp_drops *drops; // borrowed, as are the counters
+    struct net_udp_drops *drops; // borrowed, as are the counters and the rate
     struct net_dtls_counters *counters;
+    struct net_handshake_rate *handshake_rate; // unused by a dial
 };
 
 struct net_dtls;

@@ -614,6 +614,7 @@ static bool open_dtls(struct net_enet_host *host)
         .user = host,
         .drops = setup->drops,
         .counters = setup->handshakes,
+        .handshake_rate = setup->handshake_rate,
     };
     host->dtls = net_dtls_create(&made);
     return host->dtls;

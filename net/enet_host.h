@@ -43,6 +43,7 @@ struct net_enet_setup {
     bool has_dtls; // so nobody can forge datagrams on the way, and a goodbye is one
     uint64_t handshake_ns;
     struct net_dtls_counters *handshakes;
+    struct net_handshake_rate *handshake_rate; // to listen: borrowed, of all listeners
 };
 
 // What is known of an ENet peer beside what ENet knows; at the same index.

@@ -47,6 +47,7 @@ struct net_stream_endpoint {
     struct net_stream *dirty; // have something to flush
     bool has_proxy;           // peers begin with a header of the PROXY protocol
     unsigned rising;          // accepted, and not up yet
+    uint64_t *turned_away_many, *turned_away_fast; // instead of rising
     uint64_t handshakes_turn_ns;
     unsigned handshakes_left;
     uint8_t *scratch; // NET_STREAM_READ_BYTES, for one read at a time

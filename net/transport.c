@@ -19,6 +19,7 @@ void net_hub_init(struct net_hub *hub, struct loop *loop, const struct config *c
     hub->loop = loop;
     hub->config = config;
     hub->counters = counters;
+    hub->handshake_rate.per_second = (uint64_t)config->tls_handshake_rate;
     blocks_init(&hub->blocks, BLOCKS_KEPT_MAX);
 }
 

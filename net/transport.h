@@ -13,6 +13,7 @@
 #include "config/base/loop.h"
 #include "config/config.h"
 #include "config/url.h"
+#include "net/handshake_rate.h"
 #include "net/link.h"
 
 // Who is told of a new link on a listener. Return 0 after attaching a handler, or the close code
@@ -89,7 +90,8 @@ struct net_hub {
     const struct config *config;
     struct counters *counters;
     struct net_endpoint *endpoints;
-    uint64_t last_number;              // of a link
+    uint64_t last_number; // of a link
+    struct net_handshake_rate handshake_rate;
     struct blocks blocks;              // for messages to single players
     const struct net_origins *origins; // NULL: those of the settings
     struct net_passwords *passwords;   // NULL: WebSockets need none

@@ -485,6 +485,7 @@ static struct enet_port *port_create(struct enet_endpoint *endpoint, const struc
         .has_dtls = has_dtls,
         .handshake_ns = (uint64_t)config->tls_handshake_ms * CLOCK_NS_PER_MS,
         .handshakes = &endpoint->handshakes,
+        .handshake_rate = &endpoint->hub->handshake_rate,
         .calls = &host_user,
         .user = port,
         .traffic = &endpoint->traffic,

@@ -84,6 +84,26 @@ static void shed_connection(struct net_stream_endpoint *endpoint, int problem)
     pause_accepting(endpoint);
 }
 
+// Whoever is turned away here comes again; those who are in are not kept waiting for him.
+static bool may_rise(struct net_stream_endpoint *endpoint)
+{
+    struct net_hub *hub = endpoint->hub;
+    if (endpoint->rising >= NET_STREAM_RISING_MAX) {
+        ++*endpoint->turned_away_many;
+        log_peer(LOG_WARN, "too_many_handshakes", LOG_S("listener", endpoint->base.url),
+                 LOG_U("limit", NET_STREAM_RISING_MAX));
+        return false;
+    }
+    if (endpoint->stack->has_tls &&
+        !net_handshake_rate_take(&hub->handshake_rate, loop_now_ns(hub->loop))) {
+        ++*endpoint->turned_away_fast;
+        log_peer(LOG_WARN, "handshakes_too_fast", LOG_S("listener", endpoint->base.url),
+                 LOG_U("per_second", hub->handshake_rate.per_second));
+        return false;
+    }
+    return true;
+}
+
 static void take_connection(struct net_stream_endpoint *endpoint, int fd,
                             const struct net_addr *remote)
 {
@@ -92,9 +112,7 @@ static void take_connection(struct net_stream_endpoint *endpoint, int fd,
         close(fd);
         return;
     }
-    if (endpoint->rising >= NET_STREAM_RISING_MAX) {
-        log_peer(LOG_WARN, "too_many_handshakes", LOG_S("listener", endpoint->base.url),
-                 LOG_U("limit", NET_STREAM_RISING_MAX));
+    if (!may_rise(endpoint)) {
         close(fd);
         return;
     }
@@ -175,6 +193,12 @@ static const struct net_endpoint_impl endpoint_impl = {
     .destroy = endpoint_destroy,
 };
 
+static uint64_t *turned_away(struct net_hub *hub, const char *reason)
+{
+    return counter_cell(hub->counters, COUNTER_TOTAL, "paddock_handshakes_turned_away",
+                        "accepted connections closed before a handshake", "reason", reason);
+}
+
 static struct net_stream_endpoint *
 endpoint_create(struct net_hub *hub, const struct net_transport *self, struct error *error)
 {
@@ -193,6 +217,8 @@ endpoint_create(struct net_hub *hub, const struct net_transport *self, struct er
     endpoint->scratch = scratch;
     endpoint->reserve_fd = -1;
     loop_timer_init(&endpoint->resume, on_resume, endpoint);
+    endpoint->turned_away_many = turned_away(hub, "too_many");
+    endpoint->turned_away_fast = turned_away(hub, "too_fast");
     net_traffic_init(&endpoint->traffic, hub->counters, self->scheme);
     return endpoint;
 }

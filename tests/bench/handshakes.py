@@ -71,7 +71,8 @@ class Quiet:
         with open(self.log, "w") as log:
             self.process = subprocess.Popen(
                 [PADDOCK, "--log-format=json", "--admin=127.0.0.1:0", "--data-dir=" + self.data, "--tls-cert=" + pair[0],
-                 "--tls-key=" + pair[1], *flags], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                 "--tls-key=" + pair[1],
+                 "--tls-handshake-rate=0", *flags], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                 env={**ENVIRONMENT, "FUSION_SERVER_TOKEN": "secret"}, **ON_SERVER_CORE)
         end = time.monotonic() + PATIENCE
         while not self.event("ready"):

@@ -114,6 +114,7 @@ int dtls_rig_setup(void **state)
         .user = rig,
         .drops = &rig->drops,
         .counters = &rig->handshakes,
+        .handshake_rate = &rig->handshake_rate,
     };
     rig->server = net_dtls_create(&setup);
     assert_non_null(rig->server);

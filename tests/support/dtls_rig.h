@@ -6,6 +6,7 @@
 #define TESTS_SUPPORT_DTLS_RIG_H
 
 #include "net/dtls.h"
+#include "net/handshake_rate.h"
 #include "net/tls_store.h"
 
 #define DTLS_RIG_SESSIONS    8
@@ -41,6 +42,7 @@ struct dtls_rig {
     uint64_t dropped;
     struct net_udp_drops drops, client_drops;
     struct net_dtls_counters handshakes;
+    struct net_handshake_rate handshake_rate;
     struct net_dtls *server;
     struct dtls_client clients[DTLS_RIG_CLIENTS];
     unsigned client_count;

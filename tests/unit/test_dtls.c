@@ -319,6 +319,21 @@ static void so_many_handshakes_are_had_at_a_time(void **state)
     assert_int_equal(rig->admitted, DTLS_RIG_RISING);
 }
 
+static void a_handshake_beyond_the_rate_is_dropped(void **state)
+{
+    struct dtls_rig *rig = *state;
+    rig->handshake_rate.per_second = 2;
+    assert_true(net_handshake_rate_take(&rig->handshake_rate, rig->now_ns)); // another listener's
+    for (unsigned i = 0; i < 3; i++) {
+        struct net_addr addr = dtls_rig_address(i + 1, 1000);
+        struct dtls_datagram hello = hello_with_cookie(rig, &addr);
+        rig->refuse = i == 0; // who is refused takes nothing from the others
+        dtls_rig_give_server(rig, &addr, hello.bytes, hello.size);
+        assert_int_equal(rising(rig), i > 0);
+        assert_int_equal(dtls_rig_drops(rig, NET_UDP_HANDSHAKES), i == 2);
+    }
+}
+
 static void so_many_of_one_address_this_machine_excepted(void **state)
 {
     struct dtls_rig *rig = *state;
@@ -558,6 +573,7 @@ int main(void)
         ONE(a_handshake_that_is_sent_again_does_not_end_the_session),
         ONE(a_refused_address_gets_no_session),
         ONE(so_many_handshakes_are_had_at_a_time),
+        ONE(a_handshake_beyond_the_rate_is_dropped),
         ONE(so_many_of_one_address_this_machine_excepted),
         ONE(this_machine_may_have_all_of_them),
         ONE(a_handshake_that_is_not_finished_ends_with_its_time),

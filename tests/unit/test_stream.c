@@ -518,6 +518,7 @@ static void the_257th_handshake_is_turned_away(void **state)
     RUN_UNTIL(endpoint->rising == NET_STREAM_RISING_MAX);
     fds[NET_STREAM_RISING_MAX] = raw_connect();
     assert_true(raw_read_to_end(fds[NET_STREAM_RISING_MAX]));
+    assert_int_equal(*endpoint->turned_away_many, 1);
     close(fds[0]); // and a place that gets free is given away
     RUN_UNTIL(endpoint->rising == NET_STREAM_RISING_MAX - 1);
     int fd = raw_connect();
@@ -527,6 +528,26 @@ static void the_257th_handshake_is_turned_away(void **state)
         close(fds[i]);
     }
     RUN_UNTIL(endpoint->rising == 0);
+}
+
+static void a_handshake_beyond_the_rate_is_turned_away_and_counted(void **state)
+{
+    (void)state;
+    listen_on("tls://127.0.0.1:0");
+    const struct net_stream_endpoint *endpoint =
+        (const struct net_stream_endpoint *)(const void *)hub.endpoints;
+    hub.handshake_rate.bucket.earned_ns = loop_refresh_now(loop) + 2 * PATIENCE_NS; // none is left
+    int fd = raw_connect();
+    assert_true(raw_read_to_end(fd));
+    close(fd);
+    assert_int_equal(*endpoint->turned_away_fast, 1);
+    assert_int_equal(endpoint->rising, 0);
+    hub.handshake_rate.bucket.earned_ns = 0;
+    fd = raw_connect();
+    RUN_UNTIL(endpoint->rising == 1);
+    assert_int_equal(*endpoint->turned_away_fast, 1);
+    assert_true(hub.handshake_rate.bucket.earned_ns > 0);
+    close(fd);
 }
 
 static void one_turn_does_few_handshakes(void **state)
@@ -714,6 +735,7 @@ int main(void)
         ONE(a_queue_that_overflows_ends_the_link_from_the_loop),
         ONE(the_257th_handshake_is_turned_away),
         ONE(one_turn_reads_only_so_much_of_one_peer),
+        ONE(a_handshake_beyond_the_rate_is_turned_away_and_counted),
         ONE(one_turn_does_few_handshakes),
         ONE(one_turn_does_few_handshakes_behind_a_proxy_either),
         ONE(without_descriptors_old_links_live_and_the_loop_rests),
