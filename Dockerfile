@@ -3,7 +3,8 @@
 #
 #   docker build -t paddock .
 #   docker run -e FUSION_SERVER_TOKEN -v ./tls:/tls:ro -e PADDOCK_TLS_CERT=/tls/chain.pem \
-#       -e PADDOCK_TLS_KEY=/tls/key.pem -p 7777:7777/udp -p 7778:7778 -p 9091:9091 paddock
+#       -e PADDOCK_TLS_KEY=/tls/key.pem -p 7777:7777/udp -p 7778:7778/udp -p 7778:7778 \
+#       -p 9091:9091 paddock
 #
 # Every setting is an environment variable (paddock --help). The server token comes from the
 # environment (FUSION_SERVER_TOKEN) or a mounted file (FUSION_SERVER_TOKEN_FILE), never from here.
@@ -38,11 +39,11 @@ COPY LICENSE /usr/share/doc/paddock/LICENSE
 
 # Inside a container every address is the way in; what is published is decided outside. Tokens are
 # still refused over plain udp:// unless PADDOCK_ALLOW_PLAINTEXT says that the way is private.
-ENV PADDOCK_LISTEN="udp://0.0.0.0:7777 tls://0.0.0.0:7778 wss://0.0.0.0:9091" \
+ENV PADDOCK_LISTEN="udp://0.0.0.0:7777 dtls://0.0.0.0:7778 tls://0.0.0.0:7778 wss://0.0.0.0:9091" \
     PADDOCK_ADMIN=0.0.0.0:9464 \
     PADDOCK_DATA_DIR=/var/lib/paddock \
     PADDOCK_LOG_FORMAT=json
-EXPOSE 7777/udp 7778/tcp 9091/tcp 9464/tcp
+EXPOSE 7777/udp 7778/udp 7778/tcp 9091/tcp 9464/tcp
 # Results that the backend has not taken yet live here; keep it across restarts.
 VOLUME /var/lib/paddock
 USER 10001:10001

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Builds the image from Dockerfile, starts it, asks it for its health and stops it, without a Docker
-# engine: buildah in chroot isolation, on a base that debootstrap makes. Needs root. Run by
-# `tests/run --long`; not part of ctest, because it downloads a Debian system.
+# Builds the image from Dockerfile, starts it without and with a certificate, asks it for its health,
+# shakes hands with its encrypted listeners and stops it, without a Docker engine: buildah in chroot
+# isolation, on a base that debootstrap makes. Needs root. Run by `tests/run --long`; not part of
+# ctest, because it downloads a Debian system.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -77,10 +78,12 @@ expect entrypoint "[/usr/bin/paddock]" "$(config_of .Docker.Config.Entrypoint)"
 expect "stop signal" "SIGTERM" "$(config_of .Docker.Config.StopSignal)"
 expect "health check" "[CMD /usr/bin/paddock health]" "$(config_of .Docker.Config.Healthcheck.Test)"
 expect volume "map[/var/lib/paddock:{}]" "$(config_of .Docker.Config.Volumes)"
-for port in 7777/udp 7778/tcp 9091/tcp 9464/tcp; do
+for port in 7777/udp 7778/udp 7778/tcp 9091/tcp 9464/tcp; do
     [[ $(config_of .Docker.Config.ExposedPorts) == *$port* ]] || fail "port $port is not exposed"
 done
 [[ $(config_of .Docker.Config.Env) != *TOKEN* ]] || fail "a token stands in the image"
+listen="udp://0.0.0.0:7777 dtls://0.0.0.0:7778 tls://0.0.0.0:7778 wss://0.0.0.0:9091"
+[[ $(config_of .Docker.Config.Env) == *"PADDOCK_LISTEN=$listen "* ]] || fail "it listens elsewhere"
 
 # ---- what is in it
 
@@ -104,15 +107,26 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -su
 chown 10001:10001 "$root/etc/key.pem"
 ports() { # free ports: the chroot shares this machine's network
     /usr/bin/python3 -c 'import socket
-sockets = [socket.socket() for _ in range(3)]
+kinds = [socket.SOCK_STREAM] * 3 + [socket.SOCK_DGRAM] * 2
+sockets = [socket.socket(type=kind) for kind in kinds]
 [s.bind(("127.0.0.1", 0)) for s in sockets]
 print(*[s.getsockname()[1] for s in sockets])'
 }
-read -r stream_port web_port admin_port < <(ports)
-run=(buildah "${store[@]}" run --isolation chroot
-    --env "PADDOCK_LISTEN=udp://127.0.0.1:0 tls://127.0.0.1:$stream_port wss://127.0.0.1:$web_port"
-    --env "PADDOCK_ADMIN=127.0.0.1:$admin_port" --env PADDOCK_TLS_CERT=/etc/cert.pem
-    --env PADDOCK_TLS_KEY=/etc/key.pem --env FUSION_SERVER_TOKEN=container-test-token "$container" --)
+read -r tls_port wss_port admin_port udp_port dtls_port < <(ports)
+for scheme in udp dtls tls wss; do
+    port=${scheme}_port
+    listen=$(sed -E "s|\b$scheme://[^ ]*|$scheme://127.0.0.1:${!port}|" <<<"$listen")
+done
+bare=(buildah "${store[@]}" run --isolation chroot --env "PADDOCK_LISTEN=$listen"
+    --env "PADDOCK_ADMIN=127.0.0.1:$admin_port" --env FUSION_SERVER_TOKEN=container-test-token)
+run=("${bare[@]}" --env PADDOCK_TLS_CERT=/etc/cert.pem --env PADDOCK_TLS_KEY=/etc/key.pem
+    "$container" --)
+
+status=0
+timeout 60 "${bare[@]}" "$container" -- /usr/bin/paddock >"$work/server.log" 2>&1 || status=$?
+expect "the exit status without a certificate" 1 "$status"
+grep -q 'dtls://.*give --tls-cert and --tls-key' "$work/server.log" ||
+    fail "without a certificate it does not say how to mend it"
 
 # The server is a descendant of buildah's process.
 find_server() { # pid
@@ -140,6 +154,14 @@ say "healthy: $(cat "$work/health.log")"
 expect "the server's user id" 10001 "$(awk '$1 == "Uid:" {print $2}' "/proc/$server_pid/status")"
 [ -s "/proc/$server_pid/root/var/lib/paddock/outbox.db" ] || fail "no outbox in the data folder"
 grep -q container-test-token "$work/server.log" && fail "the server token is in the log"
+
+for version in "dtls1_2 $dtls_port" "tls1_3 $tls_port" "tls1_3 $wss_port"; do
+    read -r version port <<<"$version"
+    timeout 60 openssl s_client "-$version" -connect "127.0.0.1:$port" -servername localhost \
+        -CAfile "$root/etc/cert.pem" -verify_return_error </dev/null >"$work/handshake.log" 2>&1 ||
+        fail "$version on port $port: $(tail -n 3 "$work/handshake.log")"
+done
+say "DTLS and TLS with the certificate that was mounted"
 
 say "stop"
 kill -TERM "$server_pid"
