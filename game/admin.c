@@ -6,7 +6,9 @@
 // pages say beyond calling the functions in struct game_admin_source. Driven by the loop: the
 // daemon's own epoll descriptor is one watch in ours. Each connection serves one request and must
 // be over in five seconds whatever it does: the daemon's own time-out starts anew with every byte,
-// so sixteen clients that send one byte now and then would hold the port for good.
+// so sixteen clients that send one byte now and then would hold the port for good. While all places
+// are taken, who has not asked after a quarter of a second goes, so that a health check gets
+// through a backlog full of silent ones before whoever asked gives up.
 
 #include "game/admin.h"
 
@@ -26,6 +28,7 @@
 #define CONNECTIONS_MAX         16
 #define BACKLOG                 64 // who waits there for a free slot costs us nothing
 #define CONNECTION_NS_MAX       (5 * CLOCK_NS_PER_S)
+#define SILENCE_NS_MAX          (CLOCK_NS_PER_S / 4) // until the request is there, when full
 #define CONNECTION_MEMORY_BYTES 4096        // request line and headers; more is answered 414 or 431
 #define SEND_BYTES              (64 * 1024) // what a client that does not read makes the kernel hold
 #define PAGE_BYTES_MAX          (512 * 1024)
@@ -34,7 +37,9 @@
 
 struct admin_connection {
     int fd; // -1: free slot
-    uint64_t due_ns;
+    uint64_t began_ns;
+    bool has_asked; // its headers are complete
+    bool is_over;   // shut down, and still with the daemon
 };
 
 struct game_admin {
@@ -214,6 +219,9 @@ static enum MHD_Result handle_request(void *context, struct MHD_Connection *conn
     (void)upload_size;
     (void)request;
     struct game_admin *admin = context;
+    struct admin_connection *slot =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    slot->has_asked = true;
     const struct admin_page *page = find_page(path);
     bool is_head = strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
     bool reads = is_head || strcmp(method, MHD_HTTP_METHOD_GET) == 0;
@@ -256,8 +264,8 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
     for (unsigned i = 0; i < CONNECTIONS_MAX; i++) {
         struct admin_connection *slot = &admin->connections[i];
         if (slot->fd < 0) {
-            slot->fd = info->connect_fd;
-            slot->due_ns = loop_now_ns(admin->loop) + CONNECTION_NS_MAX;
+            *slot = (struct admin_connection){.fd = info->connect_fd,
+                                              .began_ns = loop_now_ns(admin->loop)};
             *slot_pointer = slot;
             return;
         }
@@ -265,39 +273,42 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
     assert(false); // MHD keeps to the connection limit, which is the number of slots
 }
 
-// Ends the connections whose time is up: after shutdown() the daemon sees end of file and frees
-// them. Returns when the next one is due.
-static uint64_t expire_connections(struct game_admin *admin, uint64_t now_ns)
-{
-    uint64_t next_ns = CLOCK_NEVER;
-    for (unsigned i = 0; i < CONNECTIONS_MAX; i++) {
-        struct admin_connection *slot = &admin->connections[i];
-        if (slot->fd < 0) {
-            continue;
-        }
-        if (slot->due_ns <= now_ns) {
-            shutdown(slot->fd, SHUT_RDWR);
-            slot->due_ns = CLOCK_NEVER;
-        }
-        next_ns = slot->due_ns < next_ns ? slot->due_ns : next_ns;
-    }
-    return next_ns;
-}
-
-static unsigned count_connections(const struct game_admin *admin)
+static bool is_full(const struct game_admin *admin)
 {
     unsigned count = 0;
     for (unsigned i = 0; i < CONNECTIONS_MAX; i++) {
         count += admin->connections[i].fd >= 0;
     }
-    return count;
+    return count == CONNECTIONS_MAX;
+}
+
+// Ends the connections whose time is up: after shutdown() the daemon sees end of file and frees
+// them. Returns when the next one is due.
+static uint64_t expire_connections(struct game_admin *admin, uint64_t now_ns)
+{
+    uint64_t next_ns = CLOCK_NEVER;
+    uint64_t silence_ns = is_full(admin) ? SILENCE_NS_MAX : CONNECTION_NS_MAX;
+    for (unsigned i = 0; i < CONNECTIONS_MAX; i++) {
+        struct admin_connection *slot = &admin->connections[i];
+        if (slot->fd < 0 || slot->is_over) {
+            continue;
+        }
+        uint64_t due_ns = slot->began_ns + (slot->has_asked ? CONNECTION_NS_MAX : silence_ns);
+        if (due_ns <= now_ns) {
+            shutdown(slot->fd, SHUT_RDWR);
+            slot->is_over = true;
+        } else {
+            next_ns = due_ns < next_ns ? due_ns : next_ns;
+        }
+    }
+    return next_ns;
 }
 
 static void run_daemon(struct game_admin *admin)
 {
-    bool was_full = count_connections(admin) == CONNECTIONS_MAX;
+    bool was_full = is_full(admin);
     MHD_run(admin->daemon);
-    if (was_full && count_connections(admin) < CONNECTIONS_MAX) {
+    if (was_full && !is_full(admin)) {
         // When full, the daemon takes its listener out of epoll, and puts it back only at the start
         // of a run: without this one, whoever waits to be accepted would wake nobody.
         MHD_run(admin->daemon);
