@@ -26,15 +26,19 @@
 
 #define WORKER_JOBS_MAX 4096
 #define DOOR_JOBS_MAX   64
-// After the races: how long closing handshakes and deliveries to the backend may still take.
-#define FLUSH_MS 5000
+// After the races, from when everybody is told: how long closing handshakes may take (who answers
+// does so at once, also when the goodbye has to be sent three times; who has vanished never does),
+// and with them deliveries to the backend.
+#define GOODBYE_MS 2000
+#define FLUSH_MS   5000
 // A tick that began so long ago means that the loop hangs: /healthz says so.
 #define STUCK_MS 2000
 
 enum stage {
     STAGE_SERVING,
     STAGE_DRAINING, // races under way go on
-    STAGE_FLUSHING, // everybody was told; queues and the outbox empty themselves
+    STAGE_PARTING,  // everybody was told; who answers is waited for
+    STAGE_FLUSHING, // the outbox empties itself
     STAGE_STOPPED,
 };
 
@@ -64,7 +68,8 @@ struct game_server {
     struct game_admin *admin;
     struct game_tick tick;
     enum stage stage;
-    struct loop_timer stage_timer; // the end of DRAINING or FLUSHING at the latest
+    struct loop_timer stage_timer; // the end of DRAINING, PARTING or FLUSHING at the latest
+    uint64_t told_ns;              // when PARTING began
 };
 
 // ---- wiring: events of one part are calls of the next
@@ -454,13 +459,21 @@ static void stop_idle_tick(struct game_server *server)
 
 // ---- the way down
 
+static void begin_parting(struct game_server *server)
+{
+    server->stage = STAGE_PARTING;
+    game_sessions_close_all(server->sessions, NET_CLOSE_GOING_AWAY);
+    net_conns_close_all(server->conns, NET_CLOSE_GOING_AWAY);
+    server->told_ns = loop_now_ns(server->loop);
+    loop_timer_set(server->loop, &server->stage_timer,
+                   server->told_ns + GOODBYE_MS * CLOCK_NS_PER_MS);
+}
+
 static void begin_flush(struct game_server *server)
 {
     server->stage = STAGE_FLUSHING;
-    game_sessions_close_all(server->sessions, NET_CLOSE_GOING_AWAY);
-    net_conns_close_all(server->conns, NET_CLOSE_GOING_AWAY);
     loop_timer_set(server->loop, &server->stage_timer,
-                   loop_now_ns(server->loop) + FLUSH_MS * CLOCK_NS_PER_MS);
+                   server->told_ns + FLUSH_MS * CLOCK_NS_PER_MS);
 }
 
 static void on_stage_timer(void *context)
@@ -469,9 +482,12 @@ static void on_stage_timer(void *context)
     if (server->stage == STAGE_DRAINING) {
         log_event(LOG_WARN, "drain_timeout",
                   LOG_U("sessions", game_sessions_count(server->sessions)));
+        begin_parting(server);
+    } else if (server->stage == STAGE_PARTING) {
+        log_event(LOG_INFO, "goodbye_timeout", LOG_U("links", net_hub_link_count(&server->hub)));
         begin_flush(server);
     } else {
-        log_event(LOG_WARN, "flush_timeout", LOG_U("links", net_hub_link_count(&server->hub)),
+        log_event(LOG_WARN, "flush_timeout",
                   LOG_U("undelivered", auth_outbox_count(server->outbox, AUTH_OUTBOX_PENDING)));
         server->stage = STAGE_STOPPED;
     }
@@ -480,10 +496,13 @@ static void on_stage_timer(void *context)
 static void advance_stage(struct game_server *server)
 {
     if (server->stage == STAGE_DRAINING && game_sessions_count(server->sessions) == 0) {
+        begin_parting(server);
+    }
+    if (server->stage == STAGE_PARTING && net_hub_link_count(&server->hub) == 0) {
         begin_flush(server);
     }
-    if (server->stage == STAGE_FLUSHING && net_hub_link_count(&server->hub) == 0 &&
-        game_results_pending(server->results) == 0 && auth_reporter_idle(server->reporter)) {
+    if (server->stage == STAGE_FLUSHING && game_results_pending(server->results) == 0 &&
+        auth_reporter_idle(server->reporter)) {
         server->stage = STAGE_STOPPED;
     }
 }

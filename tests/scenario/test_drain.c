@@ -173,7 +173,7 @@ static void a_dead_connection_does_not_hold_the_server_for_ever(void **state)
     struct race race = race_of_two("drain-timeout-ms=1000");
     scenario_cut(race.a);
     scenario_drain(race.scenario);
-    scenario_wait(race.scenario, scenario_is_stopped, race.scenario, 1000 + 5100);
+    scenario_wait(race.scenario, scenario_is_stopped, race.scenario, 1000 + 2100);
     assert_int_equal(race.b->closed_code, NET_CLOSE_GOING_AWAY);
     scenario_destroy(race.scenario);
 }
