@@ -406,6 +406,11 @@ static void check_certificates(const struct config *config, struct error_list *e
     if (config->require_client_cert && !config->client_ca[0]) {
         complain(config, errors, "require-client-cert", NULL, "useless without --client-ca");
     }
+    if (config->tls_ticket_key_file[0] && (config->tls_ticket_hours == 0 || config->client_ca[0])) {
+        complain(config, errors, "tls-ticket-key-file", NULL,
+                 "useless without session tickets, of which there are none with %s",
+                 config->client_ca[0] ? "--client-ca" : "--tls-ticket-hours=0");
+    }
     if (!is_folder_name(config->cert_store_name)) {
         complain(config, errors, "cert-store-name", config->cert_store_name,
                  "must be the name of one folder");

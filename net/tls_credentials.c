@@ -94,6 +94,17 @@ void net_tls_credentials_set_ticket_key(struct net_tls_credentials *credentials,
     credentials->has_ticket_key = true;
 }
 
+static bool share_ticket_key(struct net_tls_credentials *credentials, const struct config *config,
+                             struct error *error)
+{
+    const char *path = config->tls_ticket_key_file;
+    if (!path[0]) {
+        return true;
+    }
+    credentials->has_ticket_key = net_tls_ticket_key_read(path, credentials->ticket_key, error);
+    return credentials->has_ticket_key || error_prefix(error, "--tls-ticket-key-file");
+}
+
 // A place for a group that the caller fills; NULL with *error.
 static struct group *add_group(struct net_tls_credentials *credentials, const char *priorities,
                                struct error *error)
@@ -255,6 +266,9 @@ net_tls_server_credentials_create(const struct config *config,
     credentials->client_request = config->require_client_cert ? GNUTLS_CERT_REQUIRE
                                   : config->client_ca[0]      ? GNUTLS_CERT_REQUEST
                                                               : GNUTLS_CERT_IGNORE;
+    if (!share_ticket_key(credentials, config, error)) {
+        goto fail;
+    }
     for (unsigned i = 0; i < certificates->count; i++) {
         const struct net_tls_certificate *certificate = certificates->items[i];
         if (refuses(config, certificate)) {

@@ -9,6 +9,7 @@
 
 #include "config/config.h"
 #include "net/tls_certificate.h"
+#include "net/tls_ticket_key.h"
 
 struct gnutls_session_int;
 struct net_tls_credentials;
@@ -33,8 +34,8 @@ struct net_tls_credentials *
 net_tls_server_credentials_create(const struct config *config,
                                   const struct net_tls_certificates *certificates,
                                   struct error *error) BASE_MUST_USE;
-// With which session tickets of new sessions are sealed; before the first call there are none.
-#define NET_TLS_TICKET_KEY_BYTES 64
+// With which session tickets of new sessions are sealed; before the first call there are none, but
+// with --tls-ticket-key-file.
 void net_tls_credentials_set_ticket_key(struct net_tls_credentials *credentials,
                                         const uint8_t key[NET_TLS_TICKET_KEY_BYTES]);
 

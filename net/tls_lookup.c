@@ -185,6 +185,9 @@ uint64_t net_tls_lookup_signature(const struct config *config, const char *names
     if (config->client_ca[0]) {
         mix_file(&signature, config->client_ca);
     }
+    if (config->tls_ticket_key_file[0]) {
+        mix_file(&signature, config->tls_ticket_key_file);
+    }
     bool uses_store = names[0] || config->cert_name.count > 0 || config->tls_cert.count == 0;
     if (uses_store && net_tls_folder_path(config, folder, NULL)) {
         net_tls_folder_each(folder, mix_pair, &signature);

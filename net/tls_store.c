@@ -166,6 +166,12 @@ static void load(struct net_tls_listener *listener)
     }
 }
 
+// Otherwise there are no tickets, or their key is a file that comes with the certificates.
+static bool makes_ticket_keys(const struct config *config)
+{
+    return config->tls_ticket_hours > 0 && !config->tls_ticket_key_file[0];
+}
+
 // On the loop: what was loaded is shown from now on.
 static void show(struct net_tls_listener *listener)
 {
@@ -179,7 +185,7 @@ static void show(struct net_tls_listener *listener)
     listener->fresh.loaded = false;
     listener->problem[0] = '\0';
     listener->loaded_ms = clock_wall_ms(server->clock);
-    if (server->config->tls_ticket_hours > 0) {
+    if (makes_ticket_keys(server->config)) {
         net_tls_credentials_set_ticket_key(listener->credentials, server->ticket_key);
     }
     tell_all(listener, listener->loaded_ms);
@@ -331,25 +337,12 @@ static void on_day_timer(void *context)
                    loop_now_ns(server->loop) + DAY_MS * CLOCK_NS_PER_MS);
 }
 
-static bool make_ticket_key(struct net_tls_server *server)
-{
-    gnutls_datum_t key = {0};
-    if (gnutls_session_ticket_key_generate(&key) != 0) {
-        return false;
-    }
-    assert(key.size == sizeof(server->ticket_key));
-    memcpy(server->ticket_key, key.data, key.size);
-    gnutls_memset(key.data, 0, key.size);
-    gnutls_free(key.data);
-    return true;
-}
-
 // The library derives keys from this one that live for hours, but whoever learns this one has all
 // of them: it must not grow old. Clients with an older ticket shake hands in full.
 static void on_ticket_timer(void *context)
 {
     struct net_tls_server *server = context;
-    if (make_ticket_key(server)) {
+    if (net_tls_ticket_key_make(server->ticket_key)) {
         for (struct net_tls_listener *at = server->listeners; at; at = at->next) {
             net_tls_credentials_set_ticket_key(at->credentials, server->ticket_key);
         }
@@ -383,7 +376,7 @@ void net_tls_server_watch(struct net_tls_server *server, struct loop *loop, stru
         loop_timer_set(loop, &server->poll_timer,
                        now_ns + (uint64_t)config->cert_poll_ms * CLOCK_NS_PER_MS);
     }
-    if (config->tls_ticket_hours > 0) {
+    if (makes_ticket_keys(config)) {
         loop_timer_set(loop, &server->ticket_timer,
                        now_ns + (uint64_t)config->tls_ticket_hours * HOUR_MS * CLOCK_NS_PER_MS);
     }
@@ -416,7 +409,7 @@ struct net_tls_server *net_tls_server_create(const struct config *config, const 
     loop_timer_init(&server->poll_timer, on_poll_timer, server);
     loop_timer_init(&server->day_timer, on_day_timer, server);
     loop_timer_init(&server->ticket_timer, on_ticket_timer, server);
-    bool made = make_ticket_key(server) || error_set(error, "out of memory");
+    bool made = net_tls_ticket_key_make(server->ticket_key) || error_set(error, "out of memory");
     if (made && net_tls_lookup_is_dev(config, "")) {
         made = net_tls_make_dev(&server->dev_certificate, &server->dev_key, error);
     }

@@ -592,7 +592,6 @@ class Tickets(Certificates):
                 pass
             return tls.session_reused, tls.session
 
-
     def test_clients_come_back_with_half_a_handshake_and_over_a_reload(self):
         self.make("c", "game.example.com")
         server = self.serve_wss(*self.pair("c"), listen=("tls",))
@@ -606,6 +605,19 @@ class Tickets(Certificates):
             server.signal(signal.SIGHUP)
             server.wait_metric('paddock_certificate_reloads_total{result="ok"}', before + 1)
             self.assertTrue(self.visit(server, context, session)[0], version)
+
+    def test_nodes_with_one_key_know_the_clients_of_each_other(self):
+        self.make("c", "game.example.com")
+        with open(os.open(self.path("ticket.key"), os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
+            file.write(os.urandom(64))
+        shared = "--tls-ticket-key-file=" + self.path("ticket.key")
+        one, other = (self.serve_wss(*self.pair("c"), shared, listen=("tls",)) for _ in range(2))
+        stranger = self.serve_wss(*self.pair("c"), listen=("tls",))
+        for version in VERSIONS:
+            context = self.context(version)
+            _, session = self.visit(one, context)
+            self.assertTrue(self.visit(other, context, session)[0], version)
+            self.assertFalse(self.visit(stranger, context, session)[0], version)
 
     def test_no_data_is_taken_before_the_handshake(self):
         """What is sent in the first flight (0-RTT) could be sent again by anybody who has seen it."""

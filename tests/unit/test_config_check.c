@@ -234,6 +234,20 @@ static void client_certificates_need_an_authority(void **state)
     assert_bad("--require-client-cert: useless without --client-ca");
 }
 
+static void a_shared_ticket_key_needs_tickets(void **state)
+{
+    (void)state;
+    set("tls-ticket-key-file", "/ticket.key");
+    assert_good();
+    set("tls-ticket-hours", "0");
+    assert_bad("--tls-ticket-key-file: useless without session tickets, of which there are none "
+               "with --tls-ticket-hours=0");
+    set("tls-ticket-hours", "24");
+    set("client-ca", "/ca.pem");
+    assert_bad("--tls-ticket-key-file: useless without session tickets, of which there are none "
+               "with --client-ca");
+}
+
 static void client_certificates_are_asked_for_at_every_door_or_it_is_said(void **state)
 {
     (void)state;
@@ -520,6 +534,7 @@ int main(void)
         WITH_CONFIG(dev_refuses_to_serve_other_machines),
         WITH_CONFIG(keys_and_certificates_come_in_pairs),
         WITH_CONFIG(client_certificates_need_an_authority),
+        WITH_CONFIG(a_shared_ticket_key_needs_tickets),
         WITH_CONFIG(client_certificates_are_asked_for_at_every_door_or_it_is_said),
         WITH_CONFIG(a_store_is_one_folder),
         WITH_CONFIG(rates_and_numbers_must_be_in_order),

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -538,6 +539,41 @@ static void tickets_outlive_a_reload_and_end_with_their_key(void **state)
     tls_ticket_finish(&ticket);
 }
 
+static void give_ticket_key(uint8_t first)
+{
+    uint8_t key[NET_TLS_TICKET_KEY_BYTES] = {first};
+    cert_files_write("ticket.key", key, sizeof(key));
+    assert_int_equal(chmod(cert_files_path("ticket.key"), 0600), 0);
+}
+
+static void tickets_of_one_node_are_good_at_another_with_its_key(void **state)
+{
+    (void)state;
+    struct tls_ticket ticket = {0};
+    give_ticket_key(1);
+    set("tls-ticket-key-file", cert_files_path("ticket.key"));
+    set("tls-ticket-hours", "1"); // is not for this one
+    watch();
+    assert_false(resumes(&ticket));
+    finish_server();
+    watch(); // another node
+    wait_ms(2 * 3600000);
+    assert_true(resumes(&ticket));
+    assert_int_equal(chmod(cert_files_path("ticket.key"), 0644), 0);
+    net_tls_server_reload(server);
+    wait_ms(1);
+    expect_in_log("certificate_reload_failed " LISTENER " - --tls-ticket-key-file: cannot use ");
+    assert_true(resumes(&ticket));
+    give_ticket_key(2);
+    wait_ms(10001);
+    assert_false(resumes(&ticket));
+    assert_true(resumes(&ticket));
+    tls_ticket_finish(&ticket);
+    finish_server();
+    unlink(cert_files_path("ticket.key"));
+    expect_refused("good.pem", "good.key", "--tls-ticket-key-file: cannot read ");
+}
+
 static void what_is_about_to_expire_is_told_daily(void **state)
 {
     (void)state;
@@ -681,6 +717,7 @@ int main(void)
         ONE(a_half_written_pair_changes_nothing_and_is_tried_again),
         ONE(old_sessions_keep_their_credentials),
         ONE(tickets_outlive_a_reload_and_end_with_their_key),
+        ONE(tickets_of_one_node_are_good_at_another_with_its_key),
         ONE(what_is_about_to_expire_is_told_daily),
         ONE(the_gauge_says_when_the_first_one_expires),
         ONE(status_words_change_at_their_second),
