@@ -9,24 +9,19 @@
 #include <string.h>
 #include <sys/stat.h>
 
-// mkdir -p; an existing folder is fine.
-static bool make_folders(const char *folder, struct error *error)
+bool config_make_folders(const char *folder, const char *setting, struct error *error)
 {
     char path[LIMIT_PATH_BYTES];
-    snprintf(path, sizeof(path), "%s", folder);
-    for (char *at = path + 1; *at; at++) {
-        if (*at == '/') {
-            *at = '\0';
-            if (mkdir(path, 0700) != 0 && errno != EEXIST) {
-                return error_set(error, "cannot make folder %s: %s; give --data-dir", path,
-                                 strerror(errno));
-            }
-            *at = '/';
+    size_t size = strlen(folder);
+    for (size_t end = 1; end <= size; end++) {
+        if (folder[end] != '/' && folder[end] != '\0') {
+            continue;
         }
-    }
-    if (mkdir(path, 0700) != 0 && errno != EEXIST) {
-        return error_set(error, "cannot make folder %s: %s; give --data-dir", path,
-                         strerror(errno));
+        snprintf(path, sizeof(path), "%.*s", (int)end, folder);
+        if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+            return error_set(error, "cannot make folder %s: %s; give --%s", path, strerror(errno),
+                             setting);
+        }
     }
     return true;
 }
@@ -62,7 +57,7 @@ bool config_data_path(const struct config *config, const char *setting, const ch
         return format_fits(snprintf(path, LIMIT_PATH_BYTES, "%s", setting), error);
     }
     char folder[LIMIT_PATH_BYTES];
-    if (!data_folder(config, folder, error) || !make_folders(folder, error)) {
+    if (!data_folder(config, folder, error) || !config_make_folders(folder, "data-dir", error)) {
         return false;
     }
     return format_fits(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Where the server keeps its files: --data-dir and its default.
+// Where the server keeps its files: --data-dir and its default; folders that are made for them.
 
 #ifndef CONFIG_PATHS_H
 #define CONFIG_PATHS_H
@@ -12,5 +12,10 @@
 // unset too. False with one line in *error when the folder cannot be made.
 bool config_data_path(const struct config *config, const char *setting, const char *file_name,
                       char path[LIMIT_PATH_BYTES], struct error *error) BASE_MUST_USE;
+
+// The folder and those that it is in, mode 0700, as far as they do not exist (mkdir -p). `setting`
+// is what the operator may give instead. False with one line in *error.
+bool config_make_folders(const char *folder, const char *setting, struct error *error)
+    BASE_MUST_USE;
 
 #endif

@@ -4,11 +4,9 @@
 
 #include "game/cert.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "config/paths.h"
@@ -35,11 +33,8 @@ struct pair {
 static bool cert_folder(const struct config *config, char folder[LIMIT_PATH_BYTES],
                         struct error *error)
 {
-    if (!config_data_path(config, config->cert_dir, "certs", folder, error)) {
-        return false;
-    }
-    return mkdir(folder, 0700) == 0 || errno == EEXIST ||
-           error_set(error, "cannot make folder %s: %s; give --cert-dir", folder, strerror(errno));
+    return config_data_path(config, config->cert_dir, "certs", folder, error) &&
+           config_make_folders(folder, "cert-dir", error);
 }
 
 static bool pair_of(const struct config *config, const char *file, struct pair *pair,

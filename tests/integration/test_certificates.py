@@ -362,6 +362,19 @@ class Making(Certificates):
         self.assertIn("Verify return code: 0 (ok)", output)
         self.assertIn("cert.pem is there already", self.cert("dev", "other", check=False).stderr)
 
+    def test_the_folder_and_those_that_it_is_in_are_made(self):
+        def dev(folder):
+            return subprocess.run([PADDOCK, "cert", "dev", "a.example.com", "--cert-dir=" + folder], capture_output=True,
+                                  text=True, timeout=PATIENCE, env=ENVIRONMENT)
+        self.assertEqual(dev(self.path("some/where/made/")).stderr, "")
+        for folder in ("some", "some/where", "some/where/made"):
+            self.assertEqual(os.stat(self.path(folder)).st_mode & 0o777, 0o700)
+        self.assertTrue(os.path.exists(self.path("some/where/made/cert.pem")))
+        done = dev(self.path("some/where/made/cert.pem/deeper"))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("cannot make folder " + self.path("some/where/made/cert.pem/deeper") + ": Not a directory; "
+                      "give --cert-dir", done.stderr)
+
     def dates(self, name):
         text = self.openssl("x509", "-in", name + ".pem", "-noout", "-startdate", "-enddate")
         return [ssl.cert_time_to_seconds(line.split("=")[1]) for line in text.splitlines()]
