@@ -59,7 +59,7 @@ struct net_addr_limit *net_addr_limit_create(const struct config *config, unsign
     }
     for (unsigned i = 0; i < limit->exempt_count; i++) {
         if (!net_prefix_parse(config->trusted_proxies.items[i], &limit->exempt[i], error)) {
-            error_prefix(error, "trusted-proxies");
+            error_prefix(error, "--trusted-proxies");
             goto fail;
         }
     }

@@ -4,6 +4,7 @@
 #include "net/transport.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -54,6 +55,27 @@ bool net_hub_has_certificate(const struct net_hub *hub, const struct net_transpo
                      text);
 }
 
+bool net_hub_cannot_listen(const struct url *url, int problem, struct error *error)
+{
+    char text[URL_TEXT_BYTES];
+    const char *advice = "";
+    switch (problem) {
+    case EADDRINUSE:
+        advice = ": another process has the port; stop it, or give another port with --listen";
+        break;
+    case EADDRNOTAVAIL:
+        advice = ": this machine does not have the address; 0.0.0.0 or [::] means all that it has";
+        break;
+    case EACCES:
+        advice = ": ports below 1024 need CAP_NET_BIND_SERVICE; give a higher one with --listen";
+        break;
+    default:
+        break;
+    }
+    url_format(url, text);
+    return error_set(error, "cannot listen on %s: %s%s", text, strerror(problem), advice);
+}
+
 // Parses the URL and fills in the scheme's port; NULL when either is not known.
 static const struct net_transport *look_up(const char *text, struct url *url, struct error *error)
 {
@@ -88,8 +110,8 @@ static void note_unknown_key(void *context, const char *key)
     }
 }
 
-const struct net_transport *net_transport_of_listener(const char *url_text, struct url *url,
-                                                      struct error *error)
+static const struct net_transport *look_up_listener(const char *url_text, struct url *url,
+                                                    struct error *error)
 {
     const struct net_transport *transport = look_up(url_text, url, error);
     struct unknown_key unknown = {.transport = transport};
@@ -119,6 +141,16 @@ const struct net_transport *net_transport_of_listener(const char *url_text, stru
     if (!net_public_url_check(url, error)) {
         error_prefix(error, "%s", url_text);
         return NULL;
+    }
+    return transport;
+}
+
+const struct net_transport *net_transport_of_listener(const char *url_text, struct url *url,
+                                                      struct error *error)
+{
+    const struct net_transport *transport = look_up_listener(url_text, url, error);
+    if (!transport) {
+        error_prefix(error, "--listen");
     }
     return transport;
 }

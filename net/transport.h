@@ -121,6 +121,8 @@ void net_hub_add(struct net_hub *hub, struct net_endpoint *endpoint);
 // For transports: false, with what the operator has to do, when a listener lacks a certificate.
 bool net_hub_has_certificate(const struct net_hub *hub, const struct net_transport *transport,
                              const struct url *url, struct error *error) BASE_MUST_USE;
+// For transports: false, with why (an errno) the listener cannot be had and what helps.
+bool net_hub_cannot_listen(const struct url *url, int problem, struct error *error);
 
 // Counters by transport, made on first use; `transport` is a scheme.
 struct net_traffic {

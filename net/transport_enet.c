@@ -669,8 +669,7 @@ struct net_endpoint *net_enet_listen(struct net_hub *hub, const struct net_trans
     }
     struct enet_port *port = port_create(endpoint, &address, NULL, peers_for(hub->config));
     if (!port) {
-        error_set(error, "%s://%s:%u: cannot listen: %s", self->scheme, url->host, url->port,
-                  strerror(errno));
+        net_hub_cannot_listen(url, errno, error);
         endpoint_destroy(&endpoint->base);
         return NULL;
     }

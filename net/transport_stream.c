@@ -225,25 +225,6 @@ endpoint_create(struct net_hub *hub, const struct net_transport *self, struct er
 
 // ---- listening
 
-static bool explain_bind(const char *url_text, int problem, struct error *error)
-{
-    const char *advice = "";
-    switch (problem) {
-    case EADDRINUSE:
-        advice = ": another process has the port; stop it, or give another port with --listen";
-        break;
-    case EADDRNOTAVAIL:
-        advice = ": this machine does not have the address; 0.0.0.0 or [::] means all that it has";
-        break;
-    case EACCES:
-        advice = ": ports below 1024 need CAP_NET_BIND_SERVICE; give a higher one with --listen";
-        break;
-    default:
-        break;
-    }
-    return error_set(error, "cannot listen on %s: %s%s", url_text, strerror(problem), advice);
-}
-
 // A listening socket, or -1 with errno.
 static int open_listener(const struct net_addr *addr, bool as_v6)
 {
@@ -294,13 +275,13 @@ static bool bind_endpoint(struct net_stream_endpoint *endpoint, const struct url
     }
     int fd = open_listener(&addr, url->host_is_v6 || !net_addr_is_v4(&addr));
     if (fd < 0) {
-        return explain_bind(url_text, errno, error);
+        return net_hub_cannot_listen(url, errno, error);
     }
     if (!loop_fd_add(endpoint->hub->loop, &endpoint->watch, fd, LOOP_READ, LOOP_URGENT,
                      on_acceptable, endpoint)) {
         int problem = errno;
         close(fd);
-        return explain_bind(url_text, problem, error);
+        return net_hub_cannot_listen(url, problem, error);
     }
     endpoint->url = *url;
     endpoint->has_proxy = url_query(url, "proxy", value, sizeof(value));

@@ -83,12 +83,14 @@ class Mistakes(TestCase):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
             for scheme in ("tcp", "tls", "ws", "wss"):
-                self.refused(1, rf"{scheme}://127.0.0.1:{port}.*use", "--dev", self.data,
+                self.refused(1, rf"{scheme}://127.0.0.1:{port}.*--listen", "--dev", self.data,
                              f"--listen={scheme}://127.0.0.1:{port}")
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
             taken.bind(("127.0.0.1", 0))
             port = taken.getsockname()[1]
-            self.refused(1, rf"udp://127.0.0.1:{port}.*use", "--dev", self.data, f"--listen=udp://127.0.0.1:{port}")
+            for scheme in ("udp", "dtls"):
+                self.refused(1, rf"{scheme}://127.0.0.1:{port}.*--listen", "--dev", self.data,
+                             f"--listen={scheme}://127.0.0.1:{port}")
 
     def test_certificates_that_cannot_be_used(self):
         token = {"FUSION_SERVER_TOKEN": "secret"}

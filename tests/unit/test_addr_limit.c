@@ -215,7 +215,7 @@ static void a_wrong_prefix_is_named(void **state)
     config->trusted_proxies.count = 1;
     config->trusted_proxies.items = wrong;
     assert_null(net_addr_limit_create(config, 10, &error));
-    assert_non_null(strstr(error.text, "trusted-proxies: \"10.0.0.0/99\""));
+    assert_non_null(strstr(error.text, "--trusted-proxies: \"10.0.0.0/99\""));
     free(config);
 }
 

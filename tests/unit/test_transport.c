@@ -34,7 +34,7 @@ static void an_unknown_scheme_is_named_with_those_that_exist(void **state)
     struct error error = {""};
     net_hub_init(&hub, NULL, config, NULL);
     assert_false(net_hub_listen(&hub, "quic://127.0.0.1:1", NULL, &error));
-    assert_non_null(strstr(error.text, "unknown scheme \"quic\""));
+    assert_non_null(strstr(error.text, "--listen: quic://127.0.0.1:1: unknown scheme \"quic\""));
     assert_non_null(strstr(error.text, "udp, dtls, tcp, tls, ws, wss"));
     assert_null(net_hub_dial(&hub, "quic://127.0.0.1:1", NULL, NULL, &error));
     assert_false(net_hub_listen(&hub, "not a url", NULL, &error));
