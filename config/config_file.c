@@ -39,20 +39,16 @@ static char *read_line(char *to, int room, void *context)
     if (source->rest.size == 0) {
         return NULL;
     }
-    const uint8_t *data = source->rest.data;
-    const uint8_t *end = memchr(data, '\n', source->rest.size);
-    size_t size = end ? (size_t)(end - data) : source->rest.size;
-    size_t taken = size + (end != NULL);
-    source->rest = bytes_of(data + taken, source->rest.size - taken);
+    struct bytes_span line = bytes_cut(&source->rest, '\n');
     source->line++;
-    const char *problem = line_problem(data, size, (size_t)room - 1);
+    const char *problem = line_problem(line.data, line.size, (size_t)room - 1);
     if (problem) {
         error_list_add(source->errors, "%s:%u: %s", source->path, source->line, problem);
-        size = 0;
+        line.size = 0;
     }
-    memcpy(to, data, size);
-    to[size] = '\n';
-    to[size + 1] = '\0';
+    memcpy(to, line.data, line.size);
+    to[line.size] = '\n';
+    to[line.size + 1] = '\0';
     return to;
 }
 

@@ -61,14 +61,8 @@ static bool next_pair(struct bytes_span *list, struct bytes_span *name, struct b
     if (list->size == 0) {
         return false;
     }
-    const uint8_t *end = memchr(list->data, ';', list->size);
-    size_t size = end ? (size_t)(end - list->data) : list->size;
-    size_t taken = end ? size + 1 : size;
-    const uint8_t *equals = size > 0 ? memchr(list->data, '=', size) : NULL;
-    size_t name_size = equals ? (size_t)(equals - list->data) : size;
-    *name = bytes_of(list->data, name_size);
-    *value = equals ? bytes_of(equals + 1, size - name_size - 1) : bytes_of(list->data, 0);
-    *list = bytes_of(list->data + taken, list->size - taken);
+    *value = bytes_cut(list, ';');
+    *name = bytes_cut(value, '=');
     return true;
 }
 

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define BLANKS " \t"
+
 bool net_http_equal(struct bytes_span span, const char *text)
 {
     return span.size == strlen(text) && strncasecmp((const char *)span.data, text, span.size) == 0;
@@ -30,22 +32,6 @@ bool net_http_is_token(struct bytes_span span)
     return span.size > 0;
 }
 
-static bool is_blank(uint8_t byte)
-{
-    return byte == ' ' || byte == '\t';
-}
-
-static struct bytes_span trim(struct bytes_span span)
-{
-    while (span.size > 0 && is_blank(span.data[0])) {
-        span = bytes_of(span.data + 1, span.size - 1);
-    }
-    while (span.size > 0 && is_blank(span.data[span.size - 1])) {
-        span.size--;
-    }
-    return span;
-}
-
 static enum net_http_verdict take_field(struct net_http_head *head, struct bytes_span line)
 {
     const uint8_t *colon = memchr(line.data, ':', line.size);
@@ -53,7 +39,7 @@ static enum net_http_verdict take_field(struct net_http_head *head, struct bytes
         return NET_HTTP_MALFORMED;
     }
     struct bytes_span name = bytes_of(line.data, (size_t)(colon - line.data));
-    struct bytes_span value = trim(bytes_of(colon + 1, line.size - name.size - 1));
+    struct bytes_span value = bytes_trim(bytes_of(colon + 1, line.size - name.size - 1), BLANKS);
     if (!net_http_is_token(name)) {
         return NET_HTTP_MALFORMED;
     }
@@ -121,11 +107,7 @@ unsigned net_http_head_find(const struct net_http_head *head, const char *name,
 bool net_http_list_next(struct bytes_span *list, struct bytes_span *element)
 {
     while (list->size > 0) {
-        const uint8_t *comma = memchr(list->data, ',', list->size);
-        size_t length = comma ? (size_t)(comma - list->data) : list->size;
-        size_t taken = comma ? length + 1 : length;
-        *element = trim(bytes_of(list->data, length));
-        *list = bytes_of(list->data + taken, list->size - taken);
+        *element = bytes_trim(bytes_cut(list, ','), BLANKS);
         if (element->size > 0) {
             return true;
         }

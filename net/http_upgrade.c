@@ -105,17 +105,6 @@ enum net_http_answer net_http_upgrade_refuse(enum net_http_verdict verdict)
     }
 }
 
-// Cuts *rest at the next space: what stood before it, or everything.
-static struct bytes_span cut_word(struct bytes_span *rest)
-{
-    const uint8_t *space = rest->size > 0 ? memchr(rest->data, ' ', rest->size) : NULL;
-    size_t length = space ? (size_t)(space - rest->data) : rest->size;
-    size_t taken = space ? length + 1 : length;
-    struct bytes_span word = bytes_of(rest->data, length);
-    *rest = bytes_of(rest->data + taken, rest->size - taken);
-    return word;
-}
-
 static bool is_target(struct bytes_span target)
 {
     for (size_t i = 0; i < target.size; i++) {
@@ -136,16 +125,15 @@ static bool is_http_version(struct bytes_span version)
 // Splits the request line and judges it but for the path.
 static enum net_http_answer judge_line(struct bytes_span line, struct bytes_span *path)
 {
-    struct bytes_span method = cut_word(&line);
-    struct bytes_span target = cut_word(&line);
+    struct bytes_span method = bytes_cut(&line, ' ');
+    struct bytes_span target = bytes_cut(&line, ' ');
     if (!net_http_is_token(method) || !is_target(target) || !is_http_version(line)) {
         return NET_HTTP_BAD_SYNTAX;
     }
     if (!bytes_equal(line, bytes_of_string("HTTP/1.1"))) {
         return NET_HTTP_BAD_VERSION;
     }
-    const uint8_t *query = memchr(target.data, '?', target.size);
-    *path = bytes_of(target.data, query ? (size_t)(query - target.data) : target.size);
+    *path = bytes_cut(&target, '?');
     return bytes_equal(method, bytes_of_string("GET")) ? NET_HTTP_SWITCH : NET_HTTP_BAD_METHOD;
 }
 
@@ -311,8 +299,8 @@ bool net_http_upgrade_request(struct bytes_buf *out, const char *host, const cha
 
 static const char *check_status(struct bytes_span line)
 {
-    struct bytes_span version = cut_word(&line);
-    struct bytes_span status = cut_word(&line);
+    struct bytes_span version = bytes_cut(&line, ' ');
+    struct bytes_span status = bytes_cut(&line, ' ');
     if (!bytes_equal(version, bytes_of_string("HTTP/1.1")) || status.size != 3) {
         return "the server does not speak HTTP/1.1";
     }
@@ -332,8 +320,8 @@ static const char *check_status(struct bytes_span line)
 uint16_t net_http_upgrade_code(const struct net_http_head *head)
 {
     struct bytes_span line = head->line;
-    (void)cut_word(&line);
-    struct bytes_span status = cut_word(&line);
+    (void)bytes_cut(&line, ' ');
+    struct bytes_span status = bytes_cut(&line, ' ');
     bool may_try_again =
         bytes_equal(status, bytes_of_string("503")) || bytes_equal(status, bytes_of_string("429"));
     return may_try_again ? NET_CLOSE_OVERLOADED : NET_CLOSE_LOST;

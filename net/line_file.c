@@ -11,32 +11,12 @@
 
 #include "config/secret.h"
 
-static bool is_blank(uint8_t byte)
-{
-    return byte == ' ' || byte == '\t' || byte == '\r';
-}
-
-static struct bytes_span trim(struct bytes_span span)
-{
-    while (span.size > 0 && is_blank(span.data[0])) {
-        span = bytes_of(span.data + 1, span.size - 1);
-    }
-    while (span.size > 0 && is_blank(span.data[span.size - 1])) {
-        span.size--;
-    }
-    return span;
-}
-
 bool net_line_file_parse(const char *path, struct bytes_span text,
                          bool (*each)(void *context, struct bytes_span line, struct error *error),
                          void *context, struct error *error)
 {
     for (unsigned number = 1; text.size > 0; number++) {
-        const uint8_t *end = memchr(text.data, '\n', text.size);
-        size_t size = end ? (size_t)(end - text.data) : text.size;
-        size_t taken = end ? size + 1 : size;
-        struct bytes_span line = trim(bytes_of(text.data, size));
-        text = bytes_of(text.data + taken, text.size - taken);
+        struct bytes_span line = bytes_trim(bytes_cut(&text, '\n'), " \t\r");
         if (line.size > 0 && line.data[0] != '#' && !each(context, line, error)) {
             return error_prefix(error, "%.200s:%u", path, number);
         }

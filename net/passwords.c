@@ -78,11 +78,8 @@ static bool take_line(void *context, struct bytes_span line, struct error *error
 {
     struct list *list = context;
     struct entry entry = {0};
-    const uint8_t *colon = memchr(line.data, ':', line.size);
-    size_t name_size = colon ? (size_t)(colon - line.data) : 0;
-    struct bytes_span name = bytes_of(line.data, name_size);
-    struct bytes_span hash =
-        bytes_of(line.data + name_size + 1, colon ? line.size - name_size - 1 : 0);
+    struct bytes_span hash = line;
+    struct bytes_span name = bytes_cut(&hash, ':');
     if (!is_text(name, NET_BASIC_AUTH_NAME_BYTES) || !is_text(hash, NET_PASSWORDS_HASH_BYTES)) {
         return error_set(error, "not a line of name:hash");
     }

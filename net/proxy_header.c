@@ -23,16 +23,6 @@ static bool begins(struct bytes_span bytes, const uint8_t *mark, size_t size)
 
 // ---- version 1
 
-static struct bytes_span cut_word(struct bytes_span *rest)
-{
-    const uint8_t *space = rest->size > 0 ? memchr(rest->data, ' ', rest->size) : NULL;
-    size_t size = space ? (size_t)(space - rest->data) : rest->size;
-    size_t taken = space ? size + 1 : size;
-    struct bytes_span word = bytes_of(rest->data, size);
-    *rest = bytes_of(rest->data + taken, rest->size - taken);
-    return word;
-}
-
 // An address without port, of the family that was announced.
 static bool read_ip(struct bytes_span word, bool is_v6, struct net_addr *addr)
 {
@@ -62,7 +52,7 @@ static bool read_port(struct bytes_span word, uint16_t *port)
 static enum net_proxy_header_verdict read_v1_line(struct bytes_span line, struct net_addr *source)
 {
     struct net_addr to;
-    struct bytes_span family = cut_word(&line);
+    struct bytes_span family = bytes_cut(&line, ' ');
     if (bytes_equal(family, bytes_of_string("UNKNOWN"))) {
         return NET_PROXY_HEADER_LOCAL; // whatever follows is to be ignored
     }
@@ -70,8 +60,9 @@ static enum net_proxy_header_verdict read_v1_line(struct bytes_span line, struct
     if (!is_v6 && !bytes_equal(family, bytes_of_string("TCP4"))) {
         return NET_PROXY_HEADER_MALFORMED;
     }
-    bool good = read_ip(cut_word(&line), is_v6, source) && read_ip(cut_word(&line), is_v6, &to) &&
-                read_port(cut_word(&line), &source->port) && read_port(line, &to.port);
+    bool good = read_ip(bytes_cut(&line, ' '), is_v6, source) &&
+                read_ip(bytes_cut(&line, ' '), is_v6, &to) &&
+                read_port(bytes_cut(&line, ' '), &source->port) && read_port(line, &to.port);
     return good ? NET_PROXY_HEADER_NAMED : NET_PROXY_HEADER_MALFORMED;
 }
 

@@ -22,6 +22,32 @@ bool bytes_equal(struct bytes_span a, struct bytes_span b)
     return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 
+struct bytes_span bytes_cut(struct bytes_span *rest, char mark)
+{
+    const uint8_t *end = rest->size > 0 ? memchr(rest->data, mark, rest->size) : NULL;
+    size_t size = end ? (size_t)(end - rest->data) : rest->size;
+    size_t taken = end ? size + 1 : size;
+    struct bytes_span front = bytes_of(rest->data, size);
+    *rest = bytes_of(rest->data + taken, rest->size - taken);
+    return front;
+}
+
+static bool is_one_of(uint8_t byte, const char *bytes)
+{
+    return byte != '\0' && strchr(bytes, byte);
+}
+
+struct bytes_span bytes_trim(struct bytes_span span, const char *blanks)
+{
+    while (span.size > 0 && is_one_of(span.data[0], blanks)) {
+        span = bytes_of(span.data + 1, span.size - 1);
+    }
+    while (span.size > 0 && is_one_of(span.data[span.size - 1], blanks)) {
+        span.size--;
+    }
+    return span;
+}
+
 size_t bytes_utf8_sequence(struct bytes_span span)
 {
     const uint8_t *at = span.data;

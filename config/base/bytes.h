@@ -30,6 +30,11 @@ static inline struct bytes_span bytes_of(const void *data, size_t size)
 // A string literal or NUL-terminated string without its NUL.
 struct bytes_span bytes_of_string(const char *text);
 bool bytes_equal(struct bytes_span a, struct bytes_span b);
+// Takes what stands before the first `mark` off the front of *rest, and the mark as well;
+// everything when there is none.
+struct bytes_span bytes_cut(struct bytes_span *rest, char mark);
+// Without any of `blanks` at its ends.
+struct bytes_span bytes_trim(struct bytes_span span, const char *blanks);
 // True when the span is valid UTF-8 (RFC 3629: no overlongs, surrogates or values over U+10FFFF).
 bool bytes_is_utf8(struct bytes_span span);
 // Size in bytes (1..4) of the valid UTF-8 sequence at the front; 0 when there is none.

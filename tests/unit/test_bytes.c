@@ -235,10 +235,48 @@ static void hex_is_lower_case_and_terminated(void **state)
     assert_string_equal(text, "");
 }
 
+static void expect_cut(const char *text, const char *front, const char *left)
+{
+    struct bytes_span rest = bytes_of_string(text);
+    assert_true(bytes_equal(bytes_cut(&rest, ','), bytes_of_string(front)));
+    assert_true(bytes_equal(rest, bytes_of_string(left)));
+}
+
+static void a_cut_takes_the_mark_along(void **state)
+{
+    (void)state;
+    expect_cut("one,two,three", "one", "two,three");
+    expect_cut("one", "one", "");
+    expect_cut("one,", "one", "");
+    expect_cut(",one", "", "one");
+    expect_cut(",", "", "");
+    expect_cut("", "", "");
+    struct bytes_span nothing = bytes_of(NULL, 0);
+    assert_int_equal(bytes_cut(&nothing, ',').size, 0);
+    assert_int_equal(nothing.size, 0);
+}
+
+static void expect_trimmed(struct bytes_span span, const char *wanted)
+{
+    assert_true(bytes_equal(bytes_trim(span, " \t"), bytes_of_string(wanted)));
+}
+
+static void blanks_are_trimmed_at_the_ends_only(void **state)
+{
+    (void)state;
+    expect_trimmed(bytes_of_string(" \t a b\t "), "a b");
+    expect_trimmed(bytes_of_string("a"), "a");
+    expect_trimmed(bytes_of_string(" \t "), "");
+    expect_trimmed(bytes_of(NULL, 0), "");
+    assert_int_equal(bytes_trim(bytes_of("\0a\0", 3), " \t").size, 3); // which ends every string
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spans_are_equal_by_size_and_content),
+        cmocka_unit_test(a_cut_takes_the_mark_along),
+        cmocka_unit_test(blanks_are_trimmed_at_the_ends_only),
         cmocka_unit_test(utf8_at_the_edges_of_each_length_is_taken),
         cmocka_unit_test(utf8_overlongs_are_refused),
         cmocka_unit_test(utf8_surrogates_and_beyond_unicode_are_refused),
