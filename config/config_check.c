@@ -80,9 +80,26 @@ static bool asks_for_certificates(const struct url *url)
     return false;
 }
 
+// The setting for which browsers send a password or a cookie along with a WebSocket's request.
+static const char *sent_along(const struct config *config)
+{
+    return config->basic_auth_file[0] ? "basic-auth-file"
+           : config->auth_cookie[0]   ? "auth-cookie"
+           : config->token_cookie[0]  ? "token-cookie"
+                                      : NULL;
+}
+
 static void check_listener(const struct config *config, const char *text, const struct url *url,
                            struct error_list *errors)
 {
+    const char *secret = sent_along(config);
+    if (secret && strcmp(url->scheme, "ws") == 0 && !url_host_is_loopback(url) &&
+        !config->allow_plaintext) {
+        complain(config, errors, "listen", text,
+                 "what --%s asks for could be read by anybody on the way; use wss://, listen on "
+                 "127.0.0.1 behind a proxy, or say --allow-plaintext",
+                 secret);
+    }
     if (config->require_client_cert && !asks_for_certificates(url) && !url_host_is_loopback(url)) {
         complain(
             config, errors, "listen", text,

@@ -491,6 +491,32 @@ static void a_cookie_needs_a_folder_and_origins(void **state)
     assert_non_null(strstr(errors.lines[0].text, "useless without --auth-cookie"));
 }
 
+static void cookies_and_passwords_do_not_travel_in_plain_text(void **state)
+{
+    (void)state;
+    static const char *const settings[] = {"basic-auth-file", "auth-cookie", "token-cookie"};
+    char line[256];
+    set("allow-origins", "https://play.example.com");
+    for (size_t i = 0; i < BASE_COUNT(settings); i++) {
+        snprintf(line, sizeof(line),
+                 "--listen=ws://0.0.0.0:9090: what --%s asks for could be read by anybody on the "
+                 "way; use wss://, listen on 127.0.0.1 behind a proxy, or say --allow-plaintext",
+                 settings[i]);
+        set("listen", "ws://0.0.0.0:9090");
+        assert_good();
+        set("auth-token-dir", strcmp(settings[i], "auth-cookie") == 0 ? "/tokens" : "");
+        set(settings[i], "NAME");
+        assert_bad(line);
+        set("allow-plaintext", "true");
+        assert_good();
+        set("allow-plaintext", "false");
+        set("listen", "ws://127.0.0.1:9090 ws://[::1]:9090 wss://0.0.0.0:9091 tcp://0.0.0.0:7778");
+        assert_good();
+        set(settings[i], "");
+        set("auth-token-dir", "");
+    }
+}
+
 static void a_token_cookie_needs_origins_and_a_name_of_its_own(void **state)
 {
     (void)state;
@@ -549,6 +575,7 @@ int main(void)
         WITH_CONFIG(mapped_headers_begin_with_x_and_come_from_a_trusted_proxy),
         WITH_CONFIG(a_cookie_needs_a_folder_and_origins),
         WITH_CONFIG(a_token_cookie_needs_origins_and_a_name_of_its_own),
+        WITH_CONFIG(cookies_and_passwords_do_not_travel_in_plain_text),
         WITH_CONFIG(every_origin_rule_is_read),
         WITH_CONFIG(the_node_id_can_be_the_last_part_of_a_path),
     };
