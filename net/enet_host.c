@@ -26,7 +26,9 @@
 #define ASK_NS            (150 * CLOCK_NS_PER_MS)
 #define UNPROVEN_MIN      16
 #define RISING_MIN        64
-#define CONNECT_DATA      48   // where a connect request has its data
+#define CONNECT_ID        44   // where a connect request has its number
+#define CONNECT_DATA      48   // and its data
+#define UNPROVEN_RETRY_MS 5000 // well after HALF_OPEN_NS
 #define DIAL_AHEAD_MAX    4096 // of a server that we trust with more
 #define SERVICE_CALLS_MAX 64
 #define SERVICE_BATCH     255 // datagrams in one service call; after one more ENet would send
@@ -199,18 +201,46 @@ static bool wants_more(void *user)
     return host->taken < SERVICE_BATCH;
 }
 
-// ENet looks for a free peer among the first peerCount ones.
-static void make_room(struct net_enet_host *host)
+static bool is_from(const ENetHost *enet, const ENetPeer *peer)
+{
+    return peer->address.host == enet->receivedAddress.host &&
+           peer->address.port == enet->receivedAddress.port;
+}
+
+// Who has not shown that he hears us is told less than he says: one answer for each request, which
+// is the longer of the two. ENet would repeat its answer after a while, and be silent when the
+// request comes again; for him it is the other way round.
+static void answer_again(ENetPeer *peer)
+{
+    if (peer->eventData == 0 && !enet_list_empty(&peer->sentReliableCommands)) {
+        void *answer = enet_list_remove(enet_list_begin(&peer->sentReliableCommands));
+        enet_list_insert(enet_list_end(&peer->outgoingCommands), answer);
+    }
+}
+
+// ENet takes the first free peer among the first peerCount ones.
+static void prepare_peer(struct net_enet_host *host)
 {
     ENetHost *enet = host->enet;
+    const uint8_t *request = enet->receivedData;
+    ENetPeer *vacant = NULL;
     for (size_t i = 0; i < host->peers_used; i++) {
-        if (enet->peers[i].state == ENET_PEER_STATE_DISCONNECTED) {
+        ENetPeer *peer = &enet->peers[i];
+        if (peer->state == ENET_PEER_STATE_DISCONNECTED) {
+            vacant = vacant ? vacant : peer;
+        } else if (peer->state == ENET_PEER_STATE_ACKNOWLEDGING_CONNECT && is_from(enet, peer) &&
+                   memcmp(&peer->connectID, request + CONNECT_ID, sizeof(peer->connectID)) == 0) {
+            answer_again(peer);
             return;
         }
     }
-    if (host->peers_used < host->peers_max) {
-        host->peers_used++;
+    if (!vacant && host->peers_used < host->peers_max) {
+        vacant = &enet->peers[host->peers_used++];
         show_peers(host);
+    }
+    if (vacant) {
+        bool proven = bytes_get_u32(request + CONNECT_DATA);
+        vacant->roundTripTime = proven ? ENET_PEER_DEFAULT_ROUND_TRIP_TIME : UNPROVEN_RETRY_MS;
     }
 }
 
@@ -223,10 +253,10 @@ static ENetPeer *sender(ENetHost *enet, const struct net_enet_guard_head *head)
     ENetPeer *peer = &enet->peers[head->peer];
     bool there =
         peer->state != ENET_PEER_STATE_DISCONNECTED && peer->state != ENET_PEER_STATE_ZOMBIE;
-    bool same = peer->address.host == enet->receivedAddress.host &&
-                peer->address.port == enet->receivedAddress.port;
     bool dialling = peer->outgoingPeerID == ENET_PROTOCOL_MAXIMUM_PEER_ID;
-    return there && same && (dialling || head->session == peer->incomingSessionID) ? peer : NULL;
+    return there && is_from(enet, peer) && (dialling || head->session == peer->incomingSessionID)
+               ? peer
+               : NULL;
 }
 
 static unsigned count_up_to(const ENetList *list, unsigned max)
@@ -290,7 +320,7 @@ static int ENET_CALLBACK intercept(ENetHost *enet, ENetEvent *event)
     enum net_udp_drop reason = NET_UDP_HEADER;
     if (net_enet_guard_head(datagram, &head)) {
         if (head.peer == NET_ENET_NOBODY && listens(host)) {
-            make_room(host);
+            prepare_peer(host);
             return 0; // the filter has seen to it
         }
         ENetPeer *peer = sender(enet, &head);

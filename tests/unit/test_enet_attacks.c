@@ -309,6 +309,54 @@ static void after_the_forgers_stock_clients_get_in_again(void **state)
     assert_true(gets_in_with(rig, 0));
 }
 
+// A connect request without a cookie, as often as it is sent: who asks cannot be known to be there.
+static void who_is_not_proven_hears_less_than_he_says(void **state)
+{
+    struct enet_rig *rig = *state;
+    uint8_t request[NET_ENET_CONNECT_BYTES] = {0x8f, 0xff, 0, 0, 0x82, 0xff,
+                                               0,    1,    0, 0, 0xff, 0xff};
+    uint8_t answer[2048];
+    bytes_put_u32(request + 20, 2); // channels
+    for (unsigned sent = 1; sent <= 5; sent++) {
+        unsigned answers = 0;
+        rig->client = enet_host_create(NULL, 1, 2, 0, 0);
+        bytes_put_u32(request + 44, sent); // which connection
+        for (unsigned i = 0; i < sent; i++) {
+            enet_rig_send_bytes(rig, request, sizeof(request));
+            for (unsigned ms = 0; ms < 300; ms++) {
+                enet_rig_serve(rig);
+            }
+        }
+        for (unsigned ms = 0; ms < 3000; ms++) {
+            enet_rig_serve(rig);
+        }
+        while (recv(rig->client->socket, answer, sizeof(answer), MSG_DONTWAIT) > 0) {
+            answers++;
+        }
+        assert_int_equal(answers, sent);
+        assert_true(*rig->traffic.bytes_out < *rig->traffic.bytes_in);
+        enet_host_destroy(rig->client);
+    }
+    rig->client = NULL;
+}
+
+static void a_stock_client_whose_answer_is_lost_gets_in_when_it_asks_again(void **state)
+{
+    struct enet_rig *rig = *state;
+    uint8_t answer[2048];
+    ENetAddress address = enet_rig_address(rig);
+    enet_rig_connect_to(rig, &address);
+    enet_host_flush(rig->client);
+    enet_rig_serve(rig);
+    assert_true(recv(rig->client->socket, answer, sizeof(answer), MSG_DONTWAIT) > 0);
+    for (unsigned ms = 0; ms < 600; ms++) { // ENet asks again after 500
+        enet_rig_serve_client(rig);
+        enet_rig_serve(rig);
+    }
+    assert_int_equal(rig->connected, 1);
+    assert_int_equal(enet_rig_drops(rig, NET_UDP_HALF_OPEN), 0);
+}
+
 static void a_cookie_whose_client_is_silent_takes_no_others_place(void **state)
 {
     struct enet_rig *rig = *state;
@@ -343,6 +391,9 @@ int main(void)
         TWO(where_cookies_are_off_nobody_gets_one_and_nobody_needs_one, setup_off),
         ONE(forgers_leave_room_for_who_shows_a_cookie),
         ONE(after_the_forgers_stock_clients_get_in_again),
+        ONE(who_is_not_proven_hears_less_than_he_says),
+        TWO(who_is_not_proven_hears_less_than_he_says, setup_off),
+        ONE(a_stock_client_whose_answer_is_lost_gets_in_when_it_asks_again),
         ONE(a_cookie_whose_client_is_silent_takes_no_others_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
