@@ -26,10 +26,10 @@
 #define ASK_NS            (150 * CLOCK_NS_PER_MS)
 #define UNPROVEN_MIN      16
 #define RISING_MIN        64
-#define CONNECT_ID        44   // where a connect request has its number
-#define CONNECT_DATA      48   // and its data
-#define UNPROVEN_RETRY_MS 5000 // well after HALF_OPEN_NS
-#define DIAL_AHEAD_MAX    4096 // of a server that we trust with more
+#define CONNECT_ID        44    // where a connect request has its number
+#define CONNECT_DATA      48    // and its data
+#define UNPROVEN_RETRY_MS 60000 // long after HALF_OPEN_NS
+#define DIAL_AHEAD_MAX    4096  // of a server that we trust with more
 #define SERVICE_CALLS_MAX 64
 #define SERVICE_BATCH     255 // datagrams in one service call; after one more ENet would send
 #define WALK_NS           (50 * CLOCK_NS_PER_MS)
@@ -240,6 +240,7 @@ static void prepare_peer(struct net_enet_host *host)
     }
     if (vacant) {
         bool proven = bytes_get_u32(request + CONNECT_DATA);
+        host->half_open = true;
         vacant->roundTripTime = proven ? ENET_PEER_DEFAULT_ROUND_TRIP_TIME : UNPROVEN_RETRY_MS;
     }
 }
@@ -511,11 +512,13 @@ static void sweep(struct net_enet_host *host)
 {
     size_t used = 1;
     host->unproven = 0;
+    host->half_open = false;
     for (size_t i = 0; i < host->peers_used; i++) {
         ENetPeer *peer = &host->enet->peers[i];
         sweep_half_open(host, peer, &host->peers[i]);
-        host->unproven +=
-            peer->state == ENET_PEER_STATE_ACKNOWLEDGING_CONNECT && peer->eventData == 0;
+        bool half_open = peer->state == ENET_PEER_STATE_ACKNOWLEDGING_CONNECT;
+        host->half_open |= half_open;
+        host->unproven += half_open && peer->eventData == 0;
         sweep_goodbye(host, peer, &host->peers[i]);
         if (peer->state != ENET_PEER_STATE_DISCONNECTED) {
             reconcile_waiting(peer);
@@ -619,7 +622,9 @@ void net_enet_host_flush(struct net_enet_host *host, uint64_t now_ns, unsigned s
 
 uint64_t net_enet_host_due_ns(const struct net_enet_host *host)
 {
-    return host->dtls ? net_dtls_due_ns(host->dtls) : CLOCK_NEVER;
+    uint64_t sweep_ns = host->half_open ? host->swept_ns + SWEEP_NS : CLOCK_NEVER;
+    uint64_t dtls_ns = host->dtls ? net_dtls_due_ns(host->dtls) : CLOCK_NEVER;
+    return sweep_ns < dtls_ns ? sweep_ns : dtls_ns;
 }
 
 bool net_enet_host_is_rising(const struct net_enet_host *host)

@@ -73,6 +73,7 @@ struct net_enet_host {
     unsigned taken; // datagrams, in the present call of ENet's service
     bool leaving;   // a goodbye was among them
     bool unsent;
+    bool half_open; // some peer is, maybe: it is to be swept though nothing comes
     // A listener's: peers that are half open without a cookie, at most so many.
     unsigned unproven, unproven_max;
     struct net_udp_cookies cookies;

@@ -357,6 +357,22 @@ static void a_stock_client_whose_answer_is_lost_gets_in_when_it_asks_again(void 
     assert_int_equal(enet_rig_drops(rig, NET_UDP_HALF_OPEN), 0);
 }
 
+// The loop sleeps while nobody is connected.
+static void a_host_is_to_be_woken_until_nobody_is_half_open(void **state)
+{
+    struct enet_rig *rig = *state;
+    enet_rig_serve(rig);
+    assert_true(net_enet_host_due_ns(rig->host) == CLOCK_NEVER);
+    forge_connects(rig, 1);
+    unsigned woken = 0;
+    while (net_enet_host_due_ns(rig->host) != CLOCK_NEVER && woken++ < 100) {
+        enet_rig_advance(net_enet_host_due_ns(rig->host) - enet_rig_now());
+        enet_rig_serve(rig);
+    }
+    assert_in_range(woken, 20, 25);
+    assert_int_equal(enet_rig_drops(rig, NET_UDP_HALF_OPEN), 1);
+}
+
 static void a_cookie_whose_client_is_silent_takes_no_others_place(void **state)
 {
     struct enet_rig *rig = *state;
@@ -394,6 +410,7 @@ int main(void)
         ONE(who_is_not_proven_hears_less_than_he_says),
         TWO(who_is_not_proven_hears_less_than_he_says, setup_off),
         ONE(a_stock_client_whose_answer_is_lost_gets_in_when_it_asks_again),
+        ONE(a_host_is_to_be_woken_until_nobody_is_half_open),
         ONE(a_cookie_whose_client_is_silent_takes_no_others_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
