@@ -4,7 +4,7 @@
 messages of honest players not one is lost, and memory stays where it is.
 
 Runs in a network namespace of its own, where forged source addresses reach nobody else. With PADDOCK_TEST_LONG set
-each attack lasts longer, and how late ticks began is printed beside what it was without an attack."""
+each attack lasts longer, and ticks must not begin much later than without it."""
 
 import ctypes
 import os
@@ -28,6 +28,7 @@ RACE = ("--track=oval", "--lobby-ms=200", "--countdown-ms=100",
 HONEST = ("kicked=0", "ended=0", "checksum_failures=0")
 SERVER_TOKEN = "--fusion-server-token=of-a-test"
 LOSS_MAX = 0.01
+LATER_MAX_MS = 2 # at p99, where that is looked at
 ATTEMPTS = 3
 CLONE_NEWNET = 0x40000000
 # Three of one /64, and one of another.
@@ -60,11 +61,30 @@ def connect_request(connect_id, data=0):
         ">HBB10I", 0, 0xff, 0xff, 1400, 65536, 2, 0, 0, 5000, 2, 2, connect_id, data))
 
 
+def unreliable_beginning(number):
+    """The first of two pieces, which make 2,000 bytes."""
+    return command(0x0c, 1, 0, struct.pack(">HHIIII", number & 0xffff, 1000, 2, 0, 2000, 0)) + bytes(1000)
+
+
 def forged(source, to_port, payload):
     """An IPv4 packet with UDP in it, for a raw socket; the kernel fills in what is 0."""
     udp = struct.pack(">HHHH", source[1], to_port, 8 + len(payload), 0) + payload
     return struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, socket.IPPROTO_UDP, 0,
                        socket.inet_aton(source[0]), socket.inet_aton("127.0.0.1")) + udp
+
+
+def cookie_ask(nonce):
+    return struct.pack(">H2sI", 0xffff, b"PC", 0) + struct.pack(">I", nonce) + bytes(20)
+
+
+def received(plain):
+    """All datagrams that have come."""
+    datagrams = []
+    while True:
+        try:
+            datagrams.append(plain.recv(2048, socket.MSG_DONTWAIT))
+        except BlockingIOError:
+            return datagrams
 
 
 class Stranger:
@@ -168,6 +188,12 @@ class Races(TestCase):
             stop.set()
             attacker.join()
 
+    def beside(self, server, attack, per_second, calm_ms):
+        counted, lost, late_ms = self.under(server, attack, per_second)
+        if LONG and late_ms - calm_ms >= LATER_MAX_MS:
+            raise Spoilt(f"ticks late by {late_ms:g} ms at p99, {calm_ms:g} ms without")
+        return counted, lost, late_ms
+
     def at_last(self, race):
         """The first race of a few that was not spoilt. Whoever is kicked was not kicked by the machine."""
         for _ in range(ATTEMPTS - 1):
@@ -184,7 +210,7 @@ class Races(TestCase):
         self.port = int(server.url(self.scheme).rpartition(":")[2])
         _, _, calm_ms = self.at_last(lambda: self.race(server))  # what is allocated once, is
         before = server.rss_kib()
-        counted, lost, late_ms = self.at_last(lambda: self.under(server, attack, per_second))
+        counted, lost, late_ms = self.at_last(lambda: self.beside(server, attack, per_second, calm_ms))
         self.assertGreater(self.calls, 100)
         self.assertLess(server.rss_kib() - before, growth_kib_max(16 * 1024))
         if LONG:
@@ -229,7 +255,8 @@ class Attacks(Races):
         self.assertGreater(dropped["header"] + dropped["stranger"], 100)
 
     def test_bombs_of_one_who_is_connected(self):
-        """Fragments that claim a million more, fragments that overlap, and messages in reverse order."""
+        """Fragments that claim a million more, fragments that overlap, messages in reverse order and empty ones, and the
+        beginnings of unreliable messages that never end, of which ENet loses account."""
         strangers = []
 
         def bombs(number):
@@ -242,21 +269,25 @@ class Attacks(Races):
 
         def reversed_order(number):
             first = 30000 - number * 32
-            strangers[2].send(b"".join(command(0x86, 0, (first - at) % 65536, struct.pack(">H", 1)) + b"x"
+            data = b"x" * (number // 5 % 2)
+            strangers[2].send(b"".join(command(0x86, 0, (first - at) % 65536, struct.pack(">H", len(data))) + data
                                        for at in range(32)))
 
+        def beginnings(number):
+            strangers[3].send(unreliable_beginning(number))
+
         def attack(number):
-            while len(strangers) < 3:
+            while len(strangers) < 4:
                 strangers.append(Stranger(("127.0.0.1", self.port)).join())
-            (bombs, overlaps, bombs, overlaps, reversed_order)[number % 5](number)
+            (bombs, overlaps, beginnings, bombs, reversed_order)[number % 5](number)
 
         try:
             dropped = self.race_under(attack, per_second=5000)
         finally:
             for stranger in strangers:
                 stranger.socket.close()
-        self.assertGreater(dropped["fragment"], 100)
-        self.assertGreater(dropped["window"], 100)
+        for reason in ("fragment", "unreliable_fragment", "window", "no_data"):
+            self.assertGreater(dropped[reason], 50, reason)
 
     def test_connects_in_the_names_of_strangers(self):
         source = random.Random(9)
@@ -272,7 +303,8 @@ class Attacks(Races):
         self.assertGreater(required["cookie"], 1000)
         self.assertEqual(required["half_open"], 0)
 
-    def test_goodbyes_in_the_names_of_players(self):
+    def test_goodbyes_and_fragments_in_the_names_of_players(self):
+        """Of what a forger cannot know, one in sixteen is right."""
         ports, seen = [], 0
         with self.raw() as attacker:
             def attack(number):
@@ -280,16 +312,51 @@ class Attacks(Races):
                 if number % 200 == 0:
                     ports[:] = self.player_ports()
                     seen = max(seen, len(ports))
+                name = number // 4 % 4 << 12 | number % 4
+                timed = number // 16 % 2
+                header = struct.pack(">HH", 0x8000 | name, number & 0xffff) if timed else struct.pack(">H", name)
+                goodbye = command(0x84 if timed else 0x44, 0xff, number // 64 & 0xff, struct.pack(">I", 1000))
+                said = header + (goodbye if number // 32 % 2 else unreliable_beginning(number))
                 for port in ports:
-                    peer, session = number % 4, number // 4 % 4
-                    header = struct.pack(">H", session << 12 | peer)
-                    if number // 16 % 2:
-                        header = struct.pack(">HH", 0x8000 | session << 12 | peer, number & 0xffff)
-                    kind = 0x84 if len(header) == 4 else 0x44
-                    goodbye = header + command(kind, 0xff, number // 32 & 0xff, struct.pack(">I", 1000))
-                    attacker.sendto(forged(("127.0.0.1", port), self.port, goodbye), ("127.0.0.1", 0))
-            self.race_under(attack, per_second=2000)
+                    attacker.sendto(forged(("127.0.0.1", port), self.port, said), ("127.0.0.1", 0))
+            dropped = self.race_under(attack, per_second=2000)
         self.assertEqual(seen, PLAYERS)
+        self.assertGreater(dropped["unreliable_fragment"], 20)
+
+    def test_who_is_not_proven_hears_no_more_than_he_says(self):
+        """In bytes and in datagrams, so that nobody can have us send to others what he has not sent himself."""
+        source = random.Random(5)
+        sayings = {
+            "udp": [[b""], [source.randbytes(52)], [cookie_ask(5)], [cookie_ask(6)] * 5,
+                    [connect_request(7)], [connect_request(8)] * 2, [connect_request(9, data=1234567)],
+                    [connect_request(source.getrandbits(32)) for _ in range(5)],
+                    [connect_request(10), command(5, 0xff, 1), struct.pack(">H", 0) + command(1, 0xff, 1, bytes(4))]],
+            "dtls": [[b""], [hello(source)], [hello(source)] * 5, [hello(source)[:100]], [connect_request(11)],
+                     [record(23, 1, source.randbytes(80)), record(21, 0, b"\2\x28"), record(22, 1, source.randbytes(60))]],
+        }
+        served = []
+        for scheme, cookies, answers, half_open in (("udp", "off", 9, 9), ("udp", "optional", 15, 9),
+                                                    ("udp", "required", 6, 0), ("dtls", "off", 6, 0)):
+            server = self.serve("--connects-per-second=0", f"--udp-cookie={cookies}", listen=(scheme,))
+            strangers = []
+            for datagrams in sayings[scheme]:
+                stranger = self.plain()
+                self.addCleanup(stranger.close)
+                stranger.connect(("127.0.0.1", int(server.url(scheme).rpartition(":")[2])))
+                for datagram in datagrams:
+                    stranger.send(datagram)
+                strangers.append((stranger, datagrams))
+            served.append((server, scheme, cookies, answers, half_open, strangers))
+        for server, scheme, cookies, answers, half_open, strangers in served:
+            # Two seconds, in which ENet would say it again, twice.
+            server.wait_metric('paddock_udp_dropped_total{reason="half_open"}', half_open)
+            heard = [received(stranger) for stranger, _ in strangers]
+            for (_, said), answer in zip(strangers, heard):
+                with self.subTest(scheme=scheme, cookies=cookies, said=[len(datagram) for datagram in said]):
+                    self.assertLessEqual(len(answer), len(said))
+                    self.assertLessEqual(sum(map(len, answer)), sum(map(len, said)))
+            self.assertGreaterEqual(sum(map(len, heard)), answers, (scheme, cookies))
+            self.stop_at_once(server)
 
     def test_one_ipv6_network_is_one_address(self):
         server = self.serve(SERVER_TOKEN, "--connections-per-address=2", listen=("udp://[::]:0",), dev=False)
