@@ -96,8 +96,13 @@ class Case(unittest.TestCase):
     def screenshot(self, page, name):
         page.screenshot(os.path.join(BUILD, "screenshots", name + ".png"))
 
-    def other_page(self):
+    def page(self):
         page = self.browser.page()
+        self.addCleanup(page.close)
+        return page
+
+    def other_page(self):
+        page = self.page()
         self.assertIsNone(page.open(self.web_origin))
         page.wait("typeof test === 'function'")
         return page
@@ -109,7 +114,7 @@ class Case(unittest.TestCase):
 class Direct(Case):
     def test_the_test_page_shows_that_the_way_is_open(self):
         server = self.serve()
-        page = self.browser.page()
+        page = self.page()
         self.assertIsNone(page.open(f"https://{HOST}:{self.port}/"))
         page.wait(IS_OVER)
         self.assertEqual(page.run(LINES), SUCCESS)
@@ -160,7 +165,7 @@ class Direct(Case):
         with open(path, "w") as file:
             file.write(f"alice:{password_hash('-6')}\n")
         server = self.serve(f"--basic-auth-file={path}", f"--allow-origins=https://{HOST}:*")
-        page = self.browser.page()
+        page = self.page()
         password = PASSWORD.replace(" ", "%20")
         self.assertIsNone(page.open(f"https://alice:{password}@{HOST}:{self.port}/"))
         page.wait(IS_OVER)
@@ -179,8 +184,6 @@ class Direct(Case):
 class Certificates(Case):
     """What a guide to troubleshooting says of Chrome."""
 
-    PROCEED = "document.getElementById('details-button').click(); document.getElementById('proceed-link').click()"
-
     def test_a_self_signed_certificate_fails_without_a_word_until_a_person_has_said_yes(self):
         server = self.serve_untrusted()
         url = f"localhost:{self.port}"
@@ -191,9 +194,9 @@ class Certificates(Case):
         server.wait_event("tls_handshake_failed")
 
         self.assertEqual(page.open(f"https://{url}/"), "net::ERR_CERT_AUTHORITY_INVALID")
-        page.wait("!!document.getElementById('details-button')")
         self.screenshot(page, "self-signed")
-        page.run(self.PROCEED)
+        page.click("details-button")
+        page.click("proceed-link")
         page.wait(IS_OVER)
         self.assertEqual(page.run(LINES), SUCCESS)
 
@@ -205,21 +208,21 @@ class Certificates(Case):
 
     def test_an_address_that_the_certificate_does_not_name(self):
         self.serve()
+        page = self.page()
         for address in ("localhost", "127.0.0.1"):
-            page = self.browser.page()
             self.assertEqual(page.open(f"https://{address}:{self.port}/"), "net::ERR_CERT_COMMON_NAME_INVALID")
 
     def test_a_certificate_for_key_encipherment_only_works_in_the_old_way(self):
         server = self.serve(cert=self.old_cert, key=self.old_key)
         self.assertIn("digitalSignature", str(server.events))
-        page = self.browser.page()
+        page = self.page()
         self.assertIsNone(page.open(f"https://{HOST}:{self.port}/"))
         page.wait(IS_OVER)
         self.assertEqual(page.run(LINES), SUCCESS)
 
     def test_plain_http_to_the_port_is_told_so(self):
         self.serve()
-        page = self.browser.page()
+        page = self.page()
         self.assertIsNone(page.open(f"http://localhost:{self.port}/"))
         self.assertIn("wss://", page.wait("document.body.innerText"))
 
@@ -237,7 +240,7 @@ class BehindNginx(Case):
 
     def test_the_test_page_shows_that_the_way_is_open(self):
         self.site()
-        page = self.browser.page()
+        page = self.page()
         self.assertIsNone(page.open(f"https://{self.where}/websockets.html"))
         page.wait(IS_OVER)
         self.assertEqual(page.run(LINES), SUCCESS)
@@ -253,7 +256,7 @@ class BehindNginx(Case):
 
     def test_the_cookie_that_a_page_sets_opens_the_door(self):
         self.site(doors=("cookie",))
-        page = self.browser.page()
+        page = self.page()
         self.assertIsNone(page.open(f"https://{self.where}/websockets.html"))
         url = f"wss://{self.where}/websocket"
         self.assertEqual(self.try_socket(page, url), "closed 1006")
@@ -264,7 +267,7 @@ class BehindNginx(Case):
 
     def test_a_page_that_asked_for_a_password_has_opened_the_door_for_its_websocket(self):
         self.site(doors=("basic-auth",))
-        page = self.browser.page()
+        page = self.page()
         password = PASSWORD.replace(" ", "%20")
         self.assertIsNone(page.open(f"https://alice:{password}@{self.where}/websockets.html"))
         page.wait(IS_OVER)

@@ -1,66 +1,70 @@
 # SPDX-License-Identifier: MIT
-"""A real browser: Debian's Chromium without a window, told what to do over the pipe of its DevTools protocol.
+"""A real browser: Debian's Chromium without a window, told what to do through Debian's chromedriver (W3C WebDriver).
 
-Its profile is a temporary folder, it resolves no name but those that a test gives it, and it reaches loopback only.
+All that it writes stays in a temporary folder, it resolves no name but those that a test gives it, and it reaches
+loopback only. The browsers end with the driver, and the driver with the test.
 """
 
-import base64
-import json
 import os
-import select
+import re
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
 
-PROGRAM = "chromium"
+try:
+    from selenium.common.exceptions import JavascriptException, TimeoutException, WebDriverException
+    from selenium.webdriver import ChromeOptions, Remote
+    from selenium.webdriver.chromium.remote_connection import ChromiumRemoteConnection
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.expected_conditions import element_to_be_clickable
+    from selenium.webdriver.support.wait import WebDriverWait
+    from urllib3.exceptions import HTTPError
+    HAS_SELENIUM = True
+except ImportError:
+    HAS_SELENIUM = False
+
+PATIENCE = 60
 NAMES = ("play.example.com", "localhost", "127.0.0.1")
 
 
 def why_not():
     """None, or why there is no browser on this machine."""
-    for program in (PROGRAM, "certutil"):
+    for program in ("chromium", "chromedriver", "certutil"):
         if not shutil.which(program):
             return f"there is no {program}"
-    browser = Browser()
+    if not HAS_SELENIUM:
+        return "there is no python3-selenium"
+    browser = None
     try:
-        browser.call("Browser.getVersion")
+        browser = Browser()
+        browser.page().close()
         return None
-    except (EOFError, OSError) as error:
-        return f"{PROGRAM} does not run on this machine: {' '.join(str(error).split())}"
+    except (OSError, HTTPError, WebDriverException) as error:
+        return f"chromium does not run on this machine: {' '.join(str(error).split())[:300]}"
     finally:
-        browser.stop()
+        if browser:
+            browser.stop()
 
 
 class Browser:
     """One that trusts the authorities, and the certificates of servers, that stand in these files."""
 
-    def __init__(self, authorities=(), servers=(), patience=30):
-        self.patience = patience
+    def __init__(self, authorities=(), servers=()):
         self.folder = tempfile.mkdtemp(prefix="paddock-browser-")
         self._trust([("C,,", path) for path in authorities] + [("P,,", path) for path in servers])
-        self.buffer = b""
-        self.last_id = 0
-        self.events = []
-        rules = ", ".join([f"MAP {name} 127.0.0.1" for name in NAMES] + ["MAP * ~NOTFOUND"])
-        flags = ["--headless=new", "--remote-debugging-pipe", f"--user-data-dir={self.folder}/profile",
-                 "--no-first-run", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
-                 "--disable-sync", "--disable-component-update", "--disable-extensions",
-                 f"--host-resolver-rules={rules}",
-                 "--window-size=820,420", "--force-device-scale-factor=1", "--hide-scrollbars", "--lang=en"]
-        if os.geteuid() == 0: # its sandbox is not for root
-            flags.append("--no-sandbox")
-        their_in, self.out = os.pipe()
-        self.into, their_out = os.pipe()
-        self.log = open(os.path.join(self.folder, "log"), "w+")
-        # It reads descriptor 3 and writes 4.
-        self.process = subprocess.Popen(["sh", "-c", f'exec "$@" 3<&{their_in} 4>&{their_out}', "sh", PROGRAM, *flags],
-                                        pass_fds=(their_in, their_out), stdin=subprocess.DEVNULL, stdout=self.log,
-                                        stderr=self.log, start_new_session=True,
-                                        env={**os.environ, "HOME": self.folder})
-        os.close(their_in)
-        os.close(their_out)
+        self.log = open(os.path.join(self.folder, "log"), "a+")
+        # It chooses a free port itself, and hands its environment on to the browsers.
+        self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "chromedriver", "--port=0"],
+                                        stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+                                        start_new_session=True,
+                                        env={**os.environ, "HOME": self.folder, "TMPDIR": self.folder})
+        try:
+            self.url = f"http://127.0.0.1:{self._wait_port()}"
+        except OSError:
+            self.stop()
+            raise
 
     def _trust(self, certificates):
         """As a person does it in the settings: they end in a database in the user's folder."""
@@ -70,89 +74,78 @@ class Browser:
                                                      for trust, path in certificates]:
             subprocess.run(["certutil", "-d", "sql:" + database, *words], check=True, capture_output=True)
 
-    def _message(self, end):
-        while b"\0" not in self.buffer:
-            if not select.select([self.into], [], [], max(0, end - time.monotonic()))[0]:
-                raise TimeoutError("the browser does not answer")
-            data = os.read(self.into, 1 << 20)
-            if not data:
-                raise EOFError(f"the browser is gone: {self.log_text()}")
-            self.buffer += data
-        message, self.buffer = self.buffer.split(b"\0", 1)
-        return json.loads(message)
-
-    def call(self, method, session=None, **parameters):
-        self.last_id += 1
-        message = {"id": self.last_id, "method": method, "params": parameters}
-        if session:
-            message["sessionId"] = session
-        os.write(self.out, json.dumps(message).encode() + b"\0")
-        end = time.monotonic() + self.patience
+    def _wait_port(self):
+        end = time.monotonic() + PATIENCE
         while True:
-            answer = self._message(end)
-            if answer.get("id") == self.last_id:
-                if "error" in answer:
-                    raise RuntimeError(f"{method}: {answer['error']}")
-                return answer["result"]
-            self.events.append(answer)
+            self.log.seek(0)
+            text = self.log.read()
+            started = re.search(r"started successfully on port (\d+)", text)
+            if started:
+                return started[1]
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise OSError(f"chromedriver does not start: {text}")
+            time.sleep(0.02)
 
     def page(self):
-        """An empty page that shares no cookies and no exceptions with others."""
-        context = self.call("Target.createBrowserContext")["browserContextId"]
-        target = self.call("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
-        session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        return Page(self, session)
-
-    def log_text(self):
-        self.log.seek(0)
-        return self.log.read()[-2000:]
+        """An empty page in a browser of its own, which has no cookies, passwords and exceptions of others."""
+        options = ChromeOptions()
+        options.binary_location = shutil.which("chromium")
+        options.set_capability("timeouts", {"pageLoad": PATIENCE * 1000, "script": PATIENCE * 1000})
+        rules = ", ".join([f"MAP {name} 127.0.0.1" for name in NAMES] + ["MAP * ~NOTFOUND"])
+        # Told what to do through a pipe, it ends when the driver does.
+        flags = ["--headless=new", "--remote-debugging-pipe", f"--host-resolver-rules={rules}", "--no-proxy-server",
+                 "--disable-gpu", "--disable-dev-shm-usage", "--disable-component-update", "--disable-extensions",
+                 "--window-size=820,476", "--force-device-scale-factor=1", "--hide-scrollbars", "--lang=en"]
+        if os.geteuid() == 0: # its sandbox is not for root
+            flags.append("--no-sandbox")
+        for flag in flags:
+            options.add_argument(flag)
+        ChromiumRemoteConnection.set_timeout(2 * PATIENCE) # the driver gives up before
+        return Page(Remote(ChromiumRemoteConnection(self.url, "goog", "chrome", ignore_proxy=True), options=options))
 
     def stop(self):
-        if self.process.poll() is None:
+        try:
             os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError: # it has ended by itself
+            pass
         self.process.wait()
-        os.close(self.out)
-        os.close(self.into)
         self.log.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class Page:
-    def __init__(self, browser, session):
-        self.browser = browser
-        self.session = session
-        self.call("Page.enable")
-
-    def call(self, method, **parameters):
-        return self.browser.call(method, self.session, **parameters)
+    def __init__(self, driver):
+        self.driver = driver
 
     def open(self, url):
         """None, or what the browser says instead of the page, such as net::ERR_CERT_AUTHORITY_INVALID."""
-        return self.call("Page.navigate", url=url).get("errorText")
+        self.driver.get(url)
+        if self.run("location.protocol") != "chrome-error:":
+            return None
+        return self.run("document.querySelector('.error-code').textContent")
 
     def run(self, script):
         """The value of an expression; a promise is waited for."""
-        answer = self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
-        if "exceptionDetails" in answer:
-            raise RuntimeError(answer["exceptionDetails"])
-        return answer["result"].get("value")
+        return self.driver.execute_script(f"return {script}")
+
+    def _wait(self, condition, what):
+        try:
+            return WebDriverWait(self.driver, PATIENCE, 0.02, [JavascriptException]).until(condition)
+        except TimeoutException:
+            raise TimeoutError(f"never: {what}; the page has {self.run('document.body.innerText')}") from None
 
     def wait(self, script):
         """Until the expression is true; its value."""
-        end = time.monotonic() + self.browser.patience
-        while True:
-            try:
-                value = self.run(script)
-            except RuntimeError: # between two pages
-                value = None
-            if value:
-                return value
-            if time.monotonic() > end:
-                raise TimeoutError(f"never: {script}; the page has {self.run('document.body.innerText')}")
-            time.sleep(0.02)
+        return self._wait(lambda _: self.run(script), script)
+
+    def click(self, name):
+        """As a person does, who cannot before it is to be seen."""
+        self._wait(element_to_be_clickable((By.ID, name)), name).click()
 
     def screenshot(self, path):
-        data = base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "wb") as file:
-            file.write(data)
+        if not self.driver.save_screenshot(path):
+            raise OSError(f"no screenshot at {path}")
+
+    def close(self):
+        self.driver.quit()
