@@ -42,7 +42,7 @@ bool net_layer_proxy_is_stray(const struct net_layer *layer, struct bytes_span f
     }
     net_addr_format(&layer->env->remote, remote);
     log_peer(LOG_WARN, "proxy_header_unexpected", LOG_S("listener", layer->env->url_text),
-             LOG_S("remote", remote),
+             LOG_U("conn", layer->env->number), LOG_S("remote", remote),
              LOG_S("text", "a header of the PROXY protocol on a listener without ?proxy=1"));
     return true;
 }

@@ -84,22 +84,29 @@ static void shed_connection(struct net_stream_endpoint *endpoint, int problem)
     pause_accepting(endpoint);
 }
 
-// Whoever is turned away here comes again; those who are in are not kept waiting for him.
-static bool may_rise(struct net_stream_endpoint *endpoint)
+// Whoever is turned away comes again; those who are in are not kept waiting for him.
+static bool turn_away(struct net_stream_endpoint *endpoint, const struct net_addr *from,
+                      uint64_t *count, const char *why, uint64_t limit)
+{
+    char remote[NET_ADDR_TEXT_BYTES];
+    net_addr_format(from, remote);
+    ++*count;
+    log_peer(LOG_WARN, "handshake_turned_away", LOG_S("listener", endpoint->base.url),
+             LOG_S("remote", remote), LOG_S("why", why), LOG_U("limit", limit));
+    return false;
+}
+
+static bool may_rise(struct net_stream_endpoint *endpoint, const struct net_addr *remote)
 {
     struct net_hub *hub = endpoint->hub;
+    struct net_handshake_rate *rate = &hub->handshake_rate;
     if (endpoint->rising >= NET_STREAM_RISING_MAX) {
-        ++*endpoint->turned_away_many;
-        log_peer(LOG_WARN, "too_many_handshakes", LOG_S("listener", endpoint->base.url),
-                 LOG_U("limit", NET_STREAM_RISING_MAX));
-        return false;
+        return turn_away(endpoint, remote, endpoint->turned_away_many, "too many at once",
+                         NET_STREAM_RISING_MAX);
     }
-    if (endpoint->stack->has_tls &&
-        !net_handshake_rate_take(&hub->handshake_rate, loop_now_ns(hub->loop))) {
-        ++*endpoint->turned_away_fast;
-        log_peer(LOG_WARN, "handshakes_too_fast", LOG_S("listener", endpoint->base.url),
-                 LOG_U("per_second", hub->handshake_rate.per_second));
-        return false;
+    if (endpoint->stack->has_tls && !net_handshake_rate_take(rate, loop_now_ns(hub->loop))) {
+        return turn_away(endpoint, remote, endpoint->turned_away_fast, "too many in a second",
+                         rate->per_second);
     }
     return true;
 }
@@ -112,7 +119,7 @@ static void take_connection(struct net_stream_endpoint *endpoint, int fd,
         close(fd);
         return;
     }
-    if (!may_rise(endpoint)) {
+    if (!may_rise(endpoint, remote)) {
         close(fd);
         return;
     }

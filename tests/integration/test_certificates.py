@@ -651,6 +651,21 @@ class Tickets(Certificates):
 
 
 class Failures(Certificates):
+    def test_handshakes_beyond_the_rate_are_turned_away(self):
+        self.make("c", "game.example.com")
+        server = self.serve_wss(*self.pair("c"), "--tls-handshake-rate=1", listen=("tls", "tcp"))
+        host, port = server.url("tls").split("//")[1].split(":")
+        end = time.monotonic() + PATIENCE
+        turned_away = 'paddock_handshakes_turned_away_total{reason="too_fast"}'
+        while not server.metric(turned_away):  # a busy machine may need more than a second for two
+            self.assertLess(time.monotonic(), end)
+            for _ in range(3):
+                with socket.create_connection((host, int(port)), PATIENCE):
+                    pass
+        event = server.wait_event("handshake_turned_away", listener=server.url("tls"), why="too many in a second", limit=1)
+        self.assertTrue(event["remote"].startswith("127.0.0.1:"))
+        server.player("Plain", "tcp").wait_for(WELCOME)  # for which there is no such rate
+
     def test_the_wrong_protocol_on_a_port_is_answered_and_logged(self):
         self.make("c", "game.example.com")
         server = self.serve_wss(*self.pair("c"), listen=("wss", "ws", "tcp"))

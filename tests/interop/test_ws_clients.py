@@ -312,12 +312,14 @@ class ProxyProtocol(TestCase):
                 server = self.serve(listen=(scheme,))
                 host, port = server.url(scheme).split("//")[1].split(":")
                 with socket.create_connection((host, int(port)), 30) as peer:
+                    remote = "%s:%d" % peer.getsockname()
                     peer.sendall(header + b"GET /websocket HTTP/1.1\r\n\r\n")
                     try:
                         self.assertEqual(peer.recv(100), b"")
                     except ConnectionResetError:
                         pass
-                self.assertIn("?proxy=1", server.wait_event("proxy_header_unexpected")["text"])
+                event = server.wait_event("proxy_header_unexpected", conn=1, remote=remote)
+                self.assertIn("?proxy=1", event["text"])
 
 
 class Cookies(TestCase):
