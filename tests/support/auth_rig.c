@@ -90,6 +90,17 @@ struct auth_backend_env auth_rig_env(struct auth_rig *rig)
     };
 }
 
+struct auth_backend *auth_rig_backend(struct auth_rig *rig, const struct auth_backend_impl *impl)
+{
+    struct auth_backend_env env = auth_rig_env(rig);
+    struct error error = {0};
+    struct auth_backend *backend = impl->create(&env, &error);
+    if (!backend) {
+        fail_msg("%s", error.text);
+    }
+    return backend;
+}
+
 const char *auth_rig_path(struct auth_rig *rig, const char *name, char path[AUTH_RIG_PATH_BYTES])
 {
     if (!rig->folder[0]) {

@@ -24,6 +24,8 @@ void auth_rig_finish(struct auth_rig *rig);
 // Ends and makes the worker again, so that every job has come back.
 void auth_rig_restart_worker(struct auth_rig *rig);
 struct auth_backend_env auth_rig_env(struct auth_rig *rig);
+// A backend on the rig; fails the test when it does not start.
+struct auth_backend *auth_rig_backend(struct auth_rig *rig, const struct auth_backend_impl *impl);
 // "<folder>/<name>"
 const char *auth_rig_path(struct auth_rig *rig, const char *name, char path[AUTH_RIG_PATH_BYTES]);
 

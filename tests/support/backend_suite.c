@@ -38,12 +38,7 @@ static int set_up(void **state)
     if (suite->prepare) {
         suite->prepare(&fixture->rig);
     }
-    struct auth_backend_env env = auth_rig_env(&fixture->rig);
-    struct error error = {0};
-    fixture->backend = suite->impl->create(&env, &error);
-    if (!fixture->backend) {
-        fail_msg("%s", error.text);
-    }
+    fixture->backend = auth_rig_backend(&fixture->rig, suite->impl);
     *state = fixture;
     return 0;
 }

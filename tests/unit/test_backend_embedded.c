@@ -70,15 +70,6 @@ static void on_verdict(void *context, enum auth_verdict verdict,
     answers->verdict = verdict;
 }
 
-static struct auth_backend *create(struct auth_rig *rig)
-{
-    struct auth_backend_env env = auth_rig_env(rig);
-    struct error error = {0};
-    struct auth_backend *backend = impl->create(&env, &error);
-    assert_non_null(backend);
-    return backend;
-}
-
 static void a_file_that_cannot_be_opened_is_told_at_the_start(void **state)
 {
     (void)state;
@@ -99,7 +90,7 @@ static void memory_works_without_any_file(void **state)
     (void)state;
     struct auth_rig rig;
     auth_rig_init(&rig, true);
-    struct auth_backend *backend = create(&rig);
+    struct auth_backend *backend = auth_rig_backend(&rig, impl);
     struct answers answers = {0};
     struct auth_token token = {.player_id = "P1", .player_token = "x"};
     struct auth_verify_request request = {.token = &token};
@@ -115,7 +106,7 @@ static void a_worker_without_a_place_cannot_begin(void **state)
     (void)state;
     struct auth_rig rig;
     auth_rig_init(&rig, true);
-    struct auth_backend *backend = create(&rig);
+    struct auth_backend *backend = auth_rig_backend(&rig, impl);
     struct answers answers = {0};
     struct auth_token token = {.player_id = "P1", .player_token = "x"};
     struct auth_verify_request request = {.token = &token};
@@ -137,7 +128,7 @@ static void a_file_that_fails_is_an_error_and_neither_yes_nor_no(void **state)
     struct auth_rig rig;
     auth_rig_init(&rig, true);
     prepare(&rig);
-    struct auth_backend *backend = create(&rig);
+    struct auth_backend *backend = auth_rig_backend(&rig, impl);
     struct auth_token token;
     issue(&rig, "P1", &token);
     FILE *file = fopen(rig.config.embedded_db, "r+b");

@@ -148,23 +148,13 @@ struct heard {
     struct auth_attributes attributes;
 };
 
-static void create(struct fixture *fixture)
-{
-    struct auth_backend_env env = auth_rig_env(&fixture->rig);
-    struct error error = {0};
-    fixture->backend = impl->create(&env, &error);
-    if (!fixture->backend) {
-        fail_msg("%s", error.text);
-    }
-}
-
 static int set_up(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof(*fixture));
     assert_non_null(fixture);
     auth_rig_init(&fixture->rig, false);
     prepare(&fixture->rig);
-    create(fixture);
+    fixture->backend = auth_rig_backend(&fixture->rig, impl);
     *state = fixture;
     return 0;
 }
@@ -437,12 +427,12 @@ static void the_node_id_is_drawn_at_each_start_or_given(void **state)
     assert_int_equal(id[32], '@');
     assert_int_equal(strspn(id + 33, "0123456789."), strlen(id + 33));
     impl->destroy(fixture->backend);
-    create(fixture);
+    fixture->backend = auth_rig_backend(&fixture->rig, impl);
     json_t *again = connect_body(fixture, 1);
     assert_string_not_equal(id, text_at(again, "node_id"));
     impl->destroy(fixture->backend);
     snprintf(fixture->rig.config.node_id, sizeof(fixture->rig.config.node_id), "berlin-7");
-    create(fixture);
+    fixture->backend = auth_rig_backend(&fixture->rig, impl);
     json_t *given = connect_body(fixture, 2);
     assert_string_equal(text_at(given, "node_id"), "berlin-7");
     json_decref(body);

@@ -149,16 +149,6 @@ struct heard {
     enum auth_delivery delivery;
 };
 
-static void create(struct fixture *fixture)
-{
-    struct auth_backend_env env = auth_rig_env(&fixture->rig);
-    struct error error = {0};
-    fixture->backend = impl->create(&env, &error);
-    if (!fixture->backend) {
-        fail_msg("%s", error.text);
-    }
-}
-
 static int set_up(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof(*fixture));
@@ -168,7 +158,7 @@ static int set_up(void **state)
     http_server_handle(gateway.server, NULL, NULL);
     fixture->rig.config.verify_ms = 1000;
     fixture->rig.config.report_ms = 1000;
-    create(fixture);
+    fixture->backend = auth_rig_backend(&fixture->rig, impl);
     *state = fixture;
     return 0;
 }
@@ -187,7 +177,7 @@ static int tear_down(void **state)
 static void create_again(struct fixture *fixture)
 {
     impl->destroy(fixture->backend);
-    create(fixture);
+    fixture->backend = auth_rig_backend(&fixture->rig, impl);
 }
 
 static void reply(const char *status, const char *body, bool once)

@@ -59,6 +59,15 @@ static void assert_bad(const char *error)
     errors.count = 0;
 }
 
+// One thing is wrong, and the line about it says this.
+static void assert_named(const char *part)
+{
+    assert_false(config_check(config, &errors));
+    assert_non_null(strstr(errors.lines[0].text, part));
+    assert_int_equal(errors.count, 1);
+    errors.count = 0;
+}
+
 static void the_defaults_need_a_token(void **state)
 {
     (void)state;
@@ -383,10 +392,7 @@ static void the_websocket_path_is_a_plain_path(void **state)
     assert_good();
     for (size_t i = 0; i < BASE_COUNT(bad); i++) {
         set("websocket-path", bad[i]);
-        assert_false(config_check(config, &errors));
-        assert_non_null(strstr(errors.lines[0].text, "must begin with / and hold only visible"));
-        assert_int_equal(errors.count, 1);
-        errors.count = 0;
+        assert_named("must begin with / and hold only visible");
     }
 }
 
@@ -401,10 +407,7 @@ static void the_node_id_can_be_the_last_part_of_a_path(void **state)
     }
     for (size_t i = 0; i < BASE_COUNT(bad); i++) {
         set("node-id", bad[i]);
-        assert_false(config_check(config, &errors));
-        assert_non_null(strstr(errors.lines[0].text, "--node-id="));
-        assert_int_equal(errors.count, 1);
-        errors.count = 0;
+        assert_named("--node-id=");
     }
 }
 
@@ -437,15 +440,10 @@ static void the_ip_header_is_a_header_of_a_trusted_proxy(void **state)
     set("ip-header", "X-Real-IP");
     assert_good();
     set("ip-header", "X-Real-IP:");
-    assert_false(config_check(config, &errors));
-    assert_int_equal(errors.count, 1);
-    assert_non_null(strstr(errors.lines[0].text, "must be a header name"));
-    errors.count = 0;
+    assert_named("must be a header name");
     set("ip-header", "X-Real-IP");
     set("trusted-proxies", "");
-    assert_false(config_check(config, &errors));
-    assert_int_equal(errors.count, 1);
-    assert_non_null(strstr(errors.lines[0].text, "--trusted-proxies"));
+    assert_named("--trusted-proxies");
 }
 
 static void mapped_headers_begin_with_x_and_come_from_a_trusted_proxy(void **state)
@@ -457,16 +455,11 @@ static void mapped_headers_begin_with_x_and_come_from_a_trusted_proxy(void **sta
     assert_good();
     for (size_t i = 0; i < BASE_COUNT(bad); i++) {
         set("map-headers", bad[i]);
-        assert_false(config_check(config, &errors));
-        assert_int_equal(errors.count, 1);
-        assert_non_null(strstr(errors.lines[0].text, "--map-headers"));
-        errors.count = 0;
+        assert_named("--map-headers");
     }
     set("map-headers", "X-A");
     set("trusted-proxies", "");
-    assert_false(config_check(config, &errors));
-    assert_int_equal(errors.count, 1);
-    assert_non_null(strstr(errors.lines[0].text, "--trusted-proxies"));
+    assert_named("--trusted-proxies");
 }
 
 static void a_cookie_needs_a_folder_and_origins(void **state)
@@ -482,13 +475,9 @@ static void a_cookie_needs_a_folder_and_origins(void **state)
     set("allow-origins", "https://play.example.com");
     assert_good();
     set("auth-cookie", "A=B");
-    assert_false(config_check(config, &errors));
-    assert_int_equal(errors.count, 1);
-    errors.count = 0;
+    assert_named("--auth-cookie=A=B");
     set("auth-cookie", "");
-    assert_false(config_check(config, &errors));
-    assert_int_equal(errors.count, 1);
-    assert_non_null(strstr(errors.lines[0].text, "useless without --auth-cookie"));
+    assert_named("useless without --auth-cookie");
 }
 
 static void cookies_and_passwords_do_not_travel_in_plain_text(void **state)
@@ -521,30 +510,19 @@ static void a_token_cookie_needs_origins_and_a_name_of_its_own(void **state)
 {
     (void)state;
     set("basic-auth-file", "/etc/paddock/passwords");
-    assert_false(config_check(config, &errors));
-    assert_int_equal(errors.count, 1);
-    assert_non_null(strstr(errors.lines[0].text, "--allow-origins"));
-    errors.count = 0;
+    assert_named("--allow-origins");
     set("basic-auth-file", "");
     set("token-cookie", "TOKEN");
-    assert_false(config_check(config, &errors));
-    assert_int_equal(errors.count, 1);
-    assert_non_null(strstr(errors.lines[0].text, "--allow-origins"));
-    errors.count = 0;
+    assert_named("--allow-origins");
     set("allow-origins-file", "/etc/paddock/origins");
     assert_good();
     set("auth-cookie", "TOKEN");
     set("auth-token-dir", "/var/lib/paddock/tokens");
-    assert_false(config_check(config, &errors));
-    assert_int_equal(errors.count, 1);
-    assert_non_null(strstr(errors.lines[0].text, "--token-cookie"));
-    errors.count = 0;
+    assert_named("--token-cookie");
     set("auth-cookie", "");
     set("auth-token-dir", "");
     set("auth-token-poll-ms", "1000");
-    assert_false(config_check(config, &errors));
-    assert_int_equal(errors.count, 1);
-    assert_non_null(strstr(errors.lines[0].text, "useless without --auth-cookie"));
+    assert_named("useless without --auth-cookie");
 }
 
 #define WITH_CONFIG(test) cmocka_unit_test_setup_teardown(test, begin, end)
