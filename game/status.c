@@ -3,6 +3,7 @@
 
 #include "game/status.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,49 +11,27 @@
 
 #include "game/cert_status.h"
 
+#define TRANSPORTS_MAX 16 // by scheme
+
 static const char *const phase_names[] = {"lobby", "countdown", "racing", "finished"};
 
-static uint64_t *gauge(struct counters *counters, const char *name, const char *help,
-                       const char *label, const char *value)
-{
-    return counter_cell(counters, COUNTER_GAUGE, name, help, label, value);
-}
+// The states of a player who has a seat.
+enum seat_state { SEAT_WAITING, SEAT_RACING, SEAT_WATCHING, SEAT_DROPPED, SEAT_STATES };
 
-static uint64_t *connections_gauge(const struct game_status_source *source, const char *transport)
-{
-    return gauge(source->counters, "paddock_connections", "Open connections", "transport",
-                 transport);
-}
+static const char *const seat_state_names[SEAT_STATES] = {"waiting", "racing", "watching",
+                                                          "dropped"};
 
-static uint64_t *transport_gauge(const struct game_status_source *source, const char *transport)
-{
-    return gauge(source->counters, "paddock_players_by_transport", "Connected players in a seat",
-                 "transport", transport);
-}
-
-static uint64_t *player_gauge(const struct game_status_source *source, const char *state)
-{
-    return gauge(source->counters, "paddock_players",
-                 "Players: verifying, waiting for a race, in one, watching, or dropped and awaited",
-                 "state", state);
-}
-
-static uint64_t *session_gauge(const struct game_status_source *source, unsigned phase)
-{
-    return gauge(source->counters, "paddock_sessions", "Open sessions", "phase",
-                 phase_names[phase]);
-}
-
-static const char *seat_state(const struct game_session *session, const struct game_seat *seat)
+static enum seat_state seat_state(const struct game_session *session, const struct game_seat *seat)
 {
     if (seat->conn.generation == 0) {
-        return "dropped";
+        return SEAT_DROPPED;
     }
     bool racing = seat->entity != GAME_NO_ENTITY && session->phase != NET_PHASE_LOBBY &&
                   session->phase != NET_PHASE_FINISHED;
-    return racing ? "racing" : seat->spectator ? "watching" : "waiting";
+    return racing ? SEAT_RACING : seat->spectator ? SEAT_WATCHING : SEAT_WAITING;
 }
 
+// NULL: none at the moment.
 static const char *seat_transport(const struct game_status_source *source,
                                   const struct game_seat *seat)
 {
@@ -60,45 +39,101 @@ static const char *seat_transport(const struct game_status_source *source,
     return net_conn_info(source->conns, seat->conn, &info) ? info.transport : NULL;
 }
 
-static void clear_gauges(const struct game_status_source *source)
+// ---- gauges
+
+// Looked up once for all players, since a registry is searched by names.
+struct gauges {
+    uint64_t *sessions[BASE_COUNT(phase_names)];
+    uint64_t *players[SEAT_STATES];
+    struct {
+        const char *scheme;
+        uint64_t *connections, *players;
+    } transports[TRANSPORTS_MAX];
+    unsigned transport_count;
+};
+
+static uint64_t *gauge(const struct game_status_source *source, const char *name, const char *help,
+                       const char *label, const char *value)
 {
-    static const char *const states[] = {"verifying", "waiting", "racing", "watching", "dropped"};
-    for (unsigned i = 0; i < BASE_COUNT(states); i++) {
-        *player_gauge(source, states[i]) = 0;
+    uint64_t *cell = counter_cell(source->counters, COUNTER_GAUGE, name, help, label, value);
+    *cell = 0;
+    return cell;
+}
+
+static uint64_t *player_gauge(const struct game_status_source *source, const char *state)
+{
+    return gauge(source, "paddock_players",
+                 "Players: verifying, waiting for a race, in one, watching, or dropped and awaited",
+                 "state", state);
+}
+
+static unsigned find_transport(const struct gauges *gauges, const char *scheme)
+{
+    unsigned i = 0;
+    while (i < gauges->transport_count && strcmp(gauges->transports[i].scheme, scheme) != 0) {
+        i++;
     }
+    return i;
+}
+
+static void find_gauges(const struct game_status_source *source, struct gauges *gauges)
+{
     for (unsigned i = 0; i < BASE_COUNT(phase_names); i++) {
-        *session_gauge(source, i) = 0;
+        gauges->sessions[i] =
+            gauge(source, "paddock_sessions", "Open sessions", "phase", phase_names[i]);
     }
+    for (unsigned i = 0; i < SEAT_STATES; i++) {
+        gauges->players[i] = player_gauge(source, seat_state_names[i]);
+    }
+    gauges->transport_count = 0;
     for (const struct net_endpoint *at = source->hub->endpoints; at; at = at->next) {
-        *connections_gauge(source, at->transport->scheme) = 0;
-        *transport_gauge(source, at->transport->scheme) = 0;
+        const char *scheme = at->transport->scheme;
+        unsigned i = find_transport(gauges, scheme);
+        if (i == gauges->transport_count) {
+            assert(i < TRANSPORTS_MAX);
+            gauges->transport_count++;
+            gauges->transports[i].scheme = scheme;
+            gauges->transports[i].connections =
+                gauge(source, "paddock_connections", "Open connections", "transport", scheme);
+            gauges->transports[i].players =
+                gauge(source, "paddock_players_by_transport", "Connected players in a seat",
+                      "transport", scheme);
+        }
+        *gauges->transports[i].connections += at->link_count;
+    }
+}
+
+static void count_players(const struct game_status_source *source,
+                          const struct game_session *session, const struct gauges *gauges)
+{
+    for (unsigned slot = 0; slot < session->seat_count; slot++) {
+        const struct game_seat *seat = &session->seats[slot];
+        if (!seat->taken) {
+            continue;
+        }
+        *gauges->players[seat_state(session, seat)] += 1;
+        const char *transport = seat_transport(source, seat);
+        if (transport) {
+            unsigned i = find_transport(gauges, transport);
+            assert(i < gauges->transport_count); // every connection is of a listener in the hub
+            *gauges->transports[i].players += 1;
+        }
     }
 }
 
 void game_status_refresh(const struct game_status_source *source)
 {
-    clear_gauges(source);
+    struct gauges gauges;
+    find_gauges(source, &gauges);
     *counter_cell(source->counters, COUNTER_TOTAL, "paddock_log_lines_lost",
                   "Log lines that were not taken at once where they go", NULL, NULL) =
         log_lines_lost();
     *player_gauge(source, "verifying") =
         game_admission_count(source->admission, GAME_ADMISSION_VERIFYING);
-    for (const struct net_endpoint *at = source->hub->endpoints; at; at = at->next) {
-        *connections_gauge(source, at->transport->scheme) += at->link_count;
-    }
     for (unsigned i = 0; i < game_sessions_count(source->sessions); i++) {
         const struct game_session *session = game_sessions_at(source->sessions, i);
-        *session_gauge(source, session->phase) += 1;
-        for (unsigned slot = 0; slot < session->seat_count; slot++) {
-            const struct game_seat *seat = &session->seats[slot];
-            const char *transport = seat->taken ? seat_transport(source, seat) : NULL;
-            if (seat->taken) {
-                *player_gauge(source, seat_state(session, seat)) += 1;
-            }
-            if (transport) {
-                *transport_gauge(source, transport) += 1;
-            }
-        }
+        *gauges.sessions[session->phase] += 1;
+        count_players(source, session, &gauges);
     }
 }
 
@@ -127,8 +162,8 @@ static json_t *describe_session(const struct game_status_source *source,
             json_array_append_new(players,
                                   json_pack("{s:i, s:s, s:i, s:s, s:s?}", "slot", (int)slot, "name",
                                             seat->name, "kart", (int)seat->kart, "state",
-                                            seat_state(session, seat), "transport",
-                                            seat_transport(source, seat)));
+                                            seat_state_names[seat_state(session, seat)],
+                                            "transport", seat_transport(source, seat)));
         }
     }
     return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:o}", "name", session->name, "id",
