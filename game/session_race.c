@@ -198,8 +198,8 @@ static void submit_again(struct game_session *session)
     session->result_submitted = game_results_submit(session->env->results, session, standings);
 }
 
-// False when the session has raced enough. A result that is not on disk yet holds it open: players
-// are owed the word that it is final.
+// False when the session has raced enough, or the server shuts down. A result that is not on disk
+// yet holds it open: players are owed the word that it is final.
 static bool step_finished(struct game_session *session)
 {
     if (!session->result_submitted) {
@@ -212,7 +212,8 @@ static bool step_finished(struct game_session *session)
         return true;
     }
     long races_max = session->env->config->races_per_session;
-    if (races_max > 0 && session->races >= (unsigned long)races_max) {
+    bool enough = races_max > 0 && session->races >= (unsigned long)races_max;
+    if (enough || session->env->draining) {
         return false;
     }
     for (unsigned i = 0; i < session->seat_count; i++) {
@@ -262,7 +263,7 @@ bool game_session_step(struct game_session *session, uint32_t tick)
         step_racing(session);
         return true;
     case NET_PHASE_FINISHED:
-        return step_finished(session) && !(session->env->draining && session->result_final);
+        return step_finished(session);
     }
     assert(false);
     return false;
