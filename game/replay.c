@@ -40,14 +40,10 @@ static uint64_t get_u64(const uint8_t *at)
     return (uint64_t)bytes_get_u32(at) << 32 | bytes_get_u32(at + 4);
 }
 
-// FNV-1a, 64 bits: tells maps apart that share a name.
+// Tells maps apart that share a name.
 static uint64_t hash_map(const struct game_map *map)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < map->data.size; i++) {
-        hash = (hash ^ map->data.data[i]) * UINT64_C(0x100000001b3);
-    }
-    return hash;
+    return bytes_hash(BYTES_HASH_NONE, map->data);
 }
 
 // ---- recording

@@ -127,14 +127,10 @@ bool game_session_has_room(const struct game_session *session)
     return taken(session) + session->reserved < session->seat_count;
 }
 
-// FNV-1a; a collision costs one string comparison.
+// A collision costs one string comparison.
 uint64_t game_session_hash_player(const char *player_id)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (const char *at = player_id; *at; at++) {
-        hash = (hash ^ (uint8_t)*at) * UINT64_C(0x100000001b3);
-    }
-    return hash;
+    return bytes_hash(BYTES_HASH_NONE, bytes_of_string(player_id));
 }
 
 int game_session_find_player(const struct game_session *session, const char *player_id,

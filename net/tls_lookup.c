@@ -136,15 +136,7 @@ bool net_tls_lookup(const struct config *config, const char *names,
 
 // ---- changes
 
-// FNV-1a: what it is fed is ours, and an accident costs one poll.
-static void mix(uint64_t *signature, const void *data, size_t size)
-{
-    const uint8_t *at = data;
-    for (size_t i = 0; i < size; i++) {
-        *signature = (*signature ^ at[i]) * UINT64_C(0x100000001b3);
-    }
-}
-
+// What is hashed is ours, and an accident costs one poll.
 static void mix_file(uint64_t *signature, const char *path)
 {
     struct stat status = {0};
@@ -159,8 +151,8 @@ static void mix_file(uint64_t *signature, const char *path)
         (int64_t)status.st_ctim.tv_sec,
         (int64_t)status.st_ctim.tv_nsec,
     };
-    mix(signature, path, strlen(path) + 1);
-    mix(signature, fields, sizeof(fields));
+    *signature = bytes_hash(*signature, bytes_of(path, strlen(path) + 1));
+    *signature = bytes_hash(*signature, bytes_of(fields, sizeof(fields)));
 }
 
 static bool mix_pair(void *context, const char *certificate, const char *key)
@@ -177,7 +169,7 @@ static bool mix_pair(void *context, const char *certificate, const char *key)
 
 uint64_t net_tls_lookup_signature(const struct config *config, const char *names)
 {
-    uint64_t signature = UINT64_C(0xcbf29ce484222325);
+    uint64_t signature = BYTES_HASH_NONE;
     char folder[LIMIT_PATH_BYTES];
     for (unsigned i = 0; i < config->tls_cert.count; i++) {
         mix_pair(&signature, config->tls_cert.items[i], key_of(config, i));

@@ -228,6 +228,14 @@ bool bytes_take_varint(struct bytes_span *span, uint32_t *value)
     return false;
 }
 
+uint64_t bytes_hash(uint64_t hash, struct bytes_span span)
+{
+    for (size_t i = 0; i < span.size; i++) {
+        hash = (hash ^ span.data[i]) * UINT64_C(0x100000001b3);
+    }
+    return hash;
+}
+
 void bytes_to_hex(struct bytes_span span, char *text)
 {
     static const char digits[] = "0123456789abcdef";

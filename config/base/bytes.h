@@ -108,6 +108,11 @@ static inline int32_t bytes_unzigzag(uint32_t value)
     return (int32_t)((value >> 1) ^ (~(value & 1) + 1));
 }
 
+// FNV-1a, 64 bits, of what `hash` stands for (BYTES_HASH_NONE: nothing yet) and these bytes.
+// Whoever chooses the bytes can make it collide.
+#define BYTES_HASH_NONE UINT64_C(0xcbf29ce484222325)
+uint64_t bytes_hash(uint64_t hash, struct bytes_span span);
+
 // Writes `size` bytes as 2*size lower-case hex digits and a NUL.
 void bytes_to_hex(struct bytes_span span, char *text);
 

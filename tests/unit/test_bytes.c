@@ -271,6 +271,18 @@ static void blanks_are_trimmed_at_the_ends_only(void **state)
     assert_int_equal(bytes_trim(bytes_of("\0a\0", 3), " \t").size, 3); // which ends every string
 }
 
+// The figures are those of draft-eastlake-fnv.
+static void a_hash_is_fnv_1a_in_one_piece_or_several(void **state)
+{
+    (void)state;
+    struct bytes_span whole = bytes_of_string("foobar");
+    assert_true(bytes_hash(BYTES_HASH_NONE, bytes_of(NULL, 0)) == UINT64_C(0xcbf29ce484222325));
+    assert_true(bytes_hash(BYTES_HASH_NONE, bytes_of_string("a")) == UINT64_C(0xaf63dc4c8601ec8c));
+    assert_true(bytes_hash(BYTES_HASH_NONE, whole) == UINT64_C(0x85944171f73967e8));
+    uint64_t foo = bytes_hash(BYTES_HASH_NONE, bytes_of_string("foo"));
+    assert_true(bytes_hash(foo, bytes_of_string("bar")) == bytes_hash(BYTES_HASH_NONE, whole));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -291,6 +303,7 @@ int main(void)
         cmocka_unit_test(varints_over_32_bits_are_refused),
         cmocka_unit_test(zigzag_keeps_small_numbers_small),
         cmocka_unit_test(hex_is_lower_case_and_terminated),
+        cmocka_unit_test(a_hash_is_fnv_1a_in_one_piece_or_several),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
