@@ -225,6 +225,11 @@ static void records_of_no_session_are_dropped(void **state)
     assert_false(dtls_rig_give_server(rig, &stranger, sealed->bytes, sealed->size));
     assert_int_equal(dtls_rig_drops(rig, NET_UDP_NO_SESSION), dropped + 1);
     assert_true(dtls_rig_give_server(rig, &addr, sealed->bytes, sealed->size));
+    uint8_t hidden[100] = {22, 0xfe, 0xfd, [4] = 1, [12] = 87, [13] = 1}; // no hello: encrypted
+    rig->wire_count = 0;
+    assert_false(dtls_rig_give_server(rig, &stranger, hidden, sizeof(hidden)));
+    assert_int_equal(dtls_rig_drops(rig, NET_UDP_NO_SESSION), dropped + 2);
+    assert_int_equal(rig->wire_count, 0);
 }
 
 static void a_record_is_taken_once(void **state)
@@ -346,6 +351,23 @@ static void so_many_of_one_address_this_machine_excepted(void **state)
     struct net_addr other = dtls_rig_address(2, 1000);
     struct dtls_datagram hello = hello_with_cookie(rig, &other);
     dtls_rig_give_server(rig, &other, hello.bytes, hello.size);
+    assert_int_equal(dtls_rig_drops(rig, NET_UDP_HANDSHAKES), 1);
+}
+
+// Whoever has an IPv6 network has 2^64 addresses.
+static void so_many_of_one_ipv6_network(void **state)
+{
+    struct dtls_rig *rig = *state;
+    struct net_addr addr = {.ip = {0x20, 0x01, 0x0d, 0xb8}, .port = 1000};
+    for (uint8_t i = 0; i <= NET_DTLS_RISING_PER_HOST; i++) {
+        addr.ip[8] = addr.ip[15] = i;
+        struct dtls_datagram hello = hello_with_cookie(rig, &addr);
+        dtls_rig_give_server(rig, &addr, hello.bytes, hello.size);
+        assert_int_equal(dtls_rig_drops(rig, NET_UDP_HANDSHAKES), i == NET_DTLS_RISING_PER_HOST);
+    }
+    addr.ip[7] = 1;
+    struct dtls_datagram hello = hello_with_cookie(rig, &addr);
+    dtls_rig_give_server(rig, &addr, hello.bytes, hello.size);
     assert_int_equal(dtls_rig_drops(rig, NET_UDP_HANDSHAKES), 1);
 }
 
@@ -575,6 +597,7 @@ int main(void)
         ONE(so_many_handshakes_are_had_at_a_time),
         ONE(a_handshake_beyond_the_rate_is_dropped),
         ONE(so_many_of_one_address_this_machine_excepted),
+        ONE(so_many_of_one_ipv6_network),
         ONE(this_machine_may_have_all_of_them),
         ONE(a_handshake_that_is_not_finished_ends_with_its_time),
         ONE(a_session_that_nobody_uses_ends_with_a_goodbye),

@@ -329,6 +329,9 @@ static void throttle_settings_are_limited(void **state)
         assert_int_equal(bytes_get_u32(datagram.last + 8), 32);
         assert_int_equal(bytes_get_u32(datagram.last + 12), 32);
     }
+    begin(&datagram, false); // without a time it cannot be acknowledged
+    add(&datagram, 0x8b, 0xff, 2, 16);
+    ASSERT_CHECK(&datagram, COMMAND);
 }
 
 // ---- messages

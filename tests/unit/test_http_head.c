@@ -44,20 +44,21 @@ static void a_head_is_taken_apart_and_what_follows_is_left(void **state)
 {
     (void)state;
     static const char text[] =
-        "GET / HTTP/1.1\r\nHost: a\r\nX-Empty:\r\nx-b: \t v w \t\r\n\r\nrest";
+        "GET / HTTP/1.1\r\nHost: a\r\nX-Empty:\r\nx-b: \t v w \t\r\nX-b: second\r\n"
+        "!#$%&'*+-.^_`|~09azAZ: all that a name may have\r\n\r\nrest";
     struct bytes_span bytes = bytes_of_string(text);
     struct bytes_span value;
     memset(head, 0, sizeof(*head));
     assert_int_equal(net_http_head_feed(head, &bytes), NET_HTTP_COMPLETE);
     assert_true(bytes_equal(bytes, bytes_of_string("rest")));
     assert_true(bytes_equal(head->line, bytes_of_string("GET / HTTP/1.1")));
-    assert_int_equal(head->field_count, 3);
+    assert_int_equal(head->field_count, 5);
     assert_int_equal(net_http_head_find(head, "HOST", &value), 1);
     assert_true(bytes_equal(value, bytes_of_string("a")));
     assert_int_equal(net_http_head_find(head, "x-empty", &value), 1);
     assert_int_equal(value.size, 0);
-    assert_int_equal(net_http_head_find(head, "X-B", &value), 1);
-    assert_true(bytes_equal(value, bytes_of_string("v w")));
+    assert_int_equal(net_http_head_find(head, "X-B", &value), 2);
+    assert_true(bytes_equal(value, bytes_of_string("v w"))); // the first one's
     assert_int_equal(net_http_head_find(head, "x", &value), 0);
 }
 
@@ -173,6 +174,18 @@ static void list_elements_are_trimmed_and_empty_ones_skipped(void **state)
     assert_false(net_http_list_next(&list, &element));
 }
 
+static void a_list_may_have_several_fields_and_any_case(void **state)
+{
+    (void)state;
+    assert_int_equal(read_text("GET / HTTP/1.1\r\nConnection: keep-alive\r\n"
+                               "connection: x, UpGrade\r\nOther: close\r\n\r\n"),
+                     NET_HTTP_COMPLETE);
+    assert_true(net_http_head_lists(head, "Connection", "keep-alive"));
+    assert_true(net_http_head_lists(head, "Connection", "upgrade"));
+    assert_false(net_http_head_lists(head, "Connection", "close"));
+    assert_false(net_http_head_lists(head, "Connection", "grade"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,6 +197,7 @@ int main(void)
         cmocka_unit_test(there_are_64_fields_and_not_65),
         cmocka_unit_test(a_head_has_8192_bytes_and_not_8193),
         cmocka_unit_test(list_elements_are_trimmed_and_empty_ones_skipped),
+        cmocka_unit_test(a_list_may_have_several_fields_and_any_case),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,6 +22,7 @@
 #include "tests/support/tls_pair.h"
 
 #define DAY_S        (24 * 60 * 60)
+#define WORKER_JOBS  16
 #define WALL_BEGIN_S UINT64_C(1767225600) // what a virtual clock at 0 says
 #define LISTENER     "listener=wss://localhost:9091"
 
@@ -44,6 +45,17 @@ static void configure(const char *certificate, const char *key)
 {
     set("tls-cert", certificate ? cert_files_path(certificate) : "");
     set("tls-key", key ? cert_files_path(key) : "");
+}
+
+static void configure_two(const char *first, const char *second)
+{
+    char certificates[512], keys[512];
+    snprintf(certificates, sizeof(certificates), "%s%s.pem %s%s.pem", cert_files_path(""), first,
+             cert_files_path(""), second);
+    snprintf(keys, sizeof(keys), "%s%s.key %s%s.key", cert_files_path(""), first,
+             cert_files_path(""), second);
+    set("tls-cert", certificates);
+    set("tls-key", keys);
 }
 
 // What was logged since the last call.
@@ -144,7 +156,7 @@ static int setup(void **state)
     log_open(fileno(log_file), LOG_INFO, LOG_FORMAT_TEXT, &clock_now);
     config = config_create_default();
     loop = loop_create(&clock_now, &error);
-    worker = worker_create(loop, "test", 16, false, &error);
+    worker = worker_create(loop, "test", WORKER_JOBS, false, &error);
     counters = counters_create();
     assert_non_null(worker);
     error.text[0] = '\0';
@@ -300,14 +312,7 @@ static void what_will_trouble_players_is_warned_of(void **state)
 static void a_listener_may_have_a_certificate_of_its_own(void **state)
 {
     (void)state;
-    char certificates[512];
-    char keys[512];
-    snprintf(certificates, sizeof(certificates), "%s %s", cert_files_path("good.pem"),
-             cert_files_path("other.pem"));
-    snprintf(keys, sizeof(keys), "%s %s", cert_files_path("good.key"),
-             cert_files_path("other.key"));
-    set("tls-cert", certificates);
-    set("tls-key", keys);
+    configure_two("good", "other");
     must_open("wss://localhost:1");
     assert_int_equal(listener->certificates.count, 2);
     assert_string_equal(listener->certificates.items[0]->name, "good.example.com");
@@ -458,6 +463,29 @@ static void many_reloads_at_once_are_two(void **state)
     assert_int_equal(reloads("ok"), 2);
 }
 
+static void nothing_to_do(void *context)
+{
+    (void)context;
+}
+
+static void a_worker_that_is_busy_is_asked_again_a_second_later(void **state)
+{
+    (void)state;
+    struct worker_job jobs[WORKER_JOBS];
+    set("cert-poll-ms", "0");
+    watch();
+    replace_by("other");
+    for (unsigned i = 0; i < WORKER_JOBS; i++) {
+        jobs[i] = (struct worker_job){.work = nothing_to_do, .done = nothing_to_do};
+        assert_true(worker_submit(worker, &jobs[i]));
+    }
+    net_tls_server_reload(server);
+    wait_ms(999);
+    assert_string_equal(shown(), "good.example.com");
+    wait_ms(1);
+    assert_string_equal(shown(), "other.example.com");
+}
+
 static void a_half_written_pair_changes_nothing_and_is_tried_again(void **state)
 {
     (void)state;
@@ -606,6 +634,19 @@ static void the_gauge_says_when_the_first_one_expires(void **state)
     assert_true(*gauge > (uint64_t)time(NULL) + 30 * DAY_S);
 }
 
+static void the_gauge_of_several_is_of_the_one_that_expires_first(void **state)
+{
+    (void)state;
+    configure_two("long", "good");
+    must_open("wss://localhost:9091");
+    net_tls_server_watch(server, loop, worker, counters);
+    int64_t first_s = listener->certificates.items[0]->not_after_s;
+    assert_true(first_s < listener->certificates.items[1]->not_after_s);
+    assert_int_equal(*counter_cell(counters, COUNTER_GAUGE, "paddock_certificate_not_after_seconds",
+                                   "", "listener", "wss://localhost:9091"),
+                     first_s);
+}
+
 static void status_words_change_at_their_second(void **state)
 {
     (void)state;
@@ -714,12 +755,14 @@ int main(void)
         ONE(a_swapped_symbolic_link_is_a_change),
         ONE(reload_does_not_wait),
         ONE(many_reloads_at_once_are_two),
+        ONE(a_worker_that_is_busy_is_asked_again_a_second_later),
         ONE(a_half_written_pair_changes_nothing_and_is_tried_again),
         ONE(old_sessions_keep_their_credentials),
         ONE(tickets_outlive_a_reload_and_end_with_their_key),
         ONE(tickets_of_one_node_are_good_at_another_with_its_key),
         ONE(what_is_about_to_expire_is_told_daily),
         ONE(the_gauge_says_when_the_first_one_expires),
+        ONE(the_gauge_of_several_is_of_the_one_that_expires_first),
         ONE(status_words_change_at_their_second),
         ONE(dev_makes_a_certificate_for_this_machine),
         ONE(it_is_the_same_for_all_listeners_and_after_a_reload),

@@ -69,6 +69,7 @@ static void a_question_is_read_as_it_was_written(void **state)
     uint8_t ask[NET_UDP_COOKIE_ASK_BYTES + 1] = {0};
     uint32_t nonce = 0;
     net_udp_cookie_put_ask(ask, 0xdeadbeef);
+    assert_memory_equal(ask, "\xff\xffPC\0\0\0\0\xde\xad\xbe\xef", 12);
     assert_true(net_udp_cookie_get_ask(bytes_of(ask, NET_UDP_COOKIE_ASK_BYTES), &nonce));
     assert_int_equal(nonce, 0xdeadbeef);
     assert_false(net_udp_cookie_get_ask(bytes_of(ask, NET_UDP_COOKIE_ASK_BYTES - 1), &nonce));
@@ -83,13 +84,16 @@ static void a_question_is_read_as_it_was_written(void **state)
 static void an_answer_is_read_with_its_nonce_only(void **state)
 {
     (void)state;
-    uint8_t answer[NET_UDP_COOKIE_ANSWER_BYTES];
+    uint8_t answer[NET_UDP_COOKIE_ANSWER_BYTES + 1] = {0};
+    size_t size = NET_UDP_COOKIE_ANSWER_BYTES;
     uint32_t cookie = 0;
     net_udp_cookie_put_answer(answer, 7, 0x01020304);
-    assert_false(net_udp_cookie_get_answer(bytes_of(answer, sizeof(answer)), 8, &cookie));
-    assert_false(net_udp_cookie_get_answer(bytes_of(answer, sizeof(answer) - 1), 7, &cookie));
+    assert_memory_equal(answer, "\xff\xffPC\1\0\0\0\0\0\0\7\1\2\3\4", size);
+    assert_false(net_udp_cookie_get_answer(bytes_of(answer, size), 8, &cookie));
+    assert_false(net_udp_cookie_get_answer(bytes_of(answer, size - 1), 7, &cookie));
+    assert_false(net_udp_cookie_get_answer(bytes_of(answer, size + 1), 7, &cookie));
     assert_int_equal(cookie, 0);
-    assert_true(net_udp_cookie_get_answer(bytes_of(answer, sizeof(answer)), 7, &cookie));
+    assert_true(net_udp_cookie_get_answer(bytes_of(answer, size), 7, &cookie));
     assert_int_equal(cookie, 0x01020304);
 }
 

@@ -236,6 +236,11 @@ static void the_limit_counts_all_fragments(void **state)
     bytes[1008] = 0x03;
     bytes[1009] = 0xe8;
     expect(bytes, 1010, 0);
+    // control frames are not part of it
+    uint8_t full[4 + LIMIT + 5] = {0x02, 0x7e, 0x03, 0xe8};
+    memcpy(full + 4 + LIMIT, "\x89\x01p\x80\x00", 5);
+    expect(full, sizeof(full), 0);
+    assert_int_equal(outcome.controls, 1);
 }
 
 static void a_message_has_64_fragments_and_not_65(void **state)
@@ -245,6 +250,11 @@ static void a_message_has_64_fragments_and_not_65(void **state)
     expect(bytes, 2 * NET_WS_FRAGMENTS_MAX, 0);
     assert_true(outcome.amid);
     expect(bytes, 2 * NET_WS_FRAGMENTS_MAX + 2, NET_CLOSE_POLICY);
+    bytes[2 * NET_WS_FRAGMENTS_MAX] = 0x89; // a ping is none
+    expect(bytes, 2 * NET_WS_FRAGMENTS_MAX + 2, 0);
+    bytes[2 * NET_WS_FRAGMENTS_MAX - 2] = 0x80;
+    bytes[2 * NET_WS_FRAGMENTS_MAX] = 0x82; // and they begin anew with the next message
+    expect(bytes, 2 * NET_WS_FRAGMENTS_MAX + 2, 0);
 }
 
 static void it_is_amid_a_message_until_the_last_byte(void **state)
@@ -256,6 +266,8 @@ static void it_is_amid_a_message_until_the_last_byte(void **state)
         assert_true(outcome.amid);
     }
     expect(bytes, sizeof(bytes), 0);
+    assert_false(outcome.amid);
+    expect("\x82\x00", 2, 0);
     assert_false(outcome.amid);
 }
 
