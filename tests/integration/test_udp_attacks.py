@@ -30,6 +30,9 @@ SERVER_TOKEN = "--fusion-server-token=of-a-test"
 LOSS_MAX = 0.01
 LATER_MAX_MS = 2 # at p99, where that is looked at
 ATTEMPTS = 3
+# And it makes honest players leave some of what thousands of forged datagrams must not: a hello that was sent again,
+# because the answer took half a second, begins a handshake that nobody goes on with.
+OWN_MAX = 4 * PLAYERS
 CLONE_NEWNET = 0x40000000
 # Three of one /64, and one of another.
 NEIGHBOURS = ["fd00:0:0:1::1", "fd00:0:0:1::2", "fd00:0:0:1:ffff::3"]
@@ -301,7 +304,7 @@ class Attacks(Races):
             self.assertLess(optional["half_open"], 200)
             required = self.race_under(attack, "--udp-cookie=required", per_second=5000)
         self.assertGreater(required["cookie"], 1000)
-        self.assertEqual(required["half_open"], 0)
+        self.assertLessEqual(required["half_open"], OWN_MAX)
 
     def test_goodbyes_and_fragments_in_the_names_of_players(self):
         """Of what a forger cannot know, one in sixteen is right."""
@@ -450,7 +453,7 @@ class DtlsAttacks(Races):
                     attacker.sendto(forged(address, self.port, hellos[number % 100]), ("127.0.0.1", 0))
             dropped = self.race_under(attack, per_second=3000)
         self.assertGreater(self.counted["paddock_dtls_cookies_total"], 1000)
-        self.assertEqual((dropped["half_open"], dropped["handshakes"]), (0, 0))
+        self.assertLessEqual(dropped["half_open"] + dropped["handshakes"], OWN_MAX)
         self.assertEqual(self.counted['paddock_dtls_handshakes_total{outcome="done"}'], PLAYERS)
         self.assertEqual(self.counted['paddock_dtls_handshakes_total{outcome="failed"}'], 0)
 
