@@ -213,6 +213,31 @@ static void a_drain_gives_up_on_a_full_disk(void **state)
     disk_finish(&disk);
 }
 
+// Players are owed the word that it is final, also by a server that wants to end.
+static void a_drain_waits_for_a_disk_that_has_room_again(void **state)
+{
+    (void)state;
+    struct disk disk;
+    disk_init(&disk);
+    struct scenario *scenario = scenario_on(&disk);
+    struct scenario_player *player = scenario_join(scenario);
+    scenario_join(scenario);
+    scenario_wait(scenario, scenario_is_racing, player, 5000);
+    auth_rig_fill_disk(true);
+    scenario_drain(scenario);
+    scenario_run_ms(scenario, 10000);
+    assert_int_equal(player->results, 1);
+    assert_int_equal(player->results_final, 0);
+    assert_int_equal(player->closed_code, 0);
+    auth_rig_fill_disk(false);
+    scenario_wait(scenario, scenario_is_stopped, scenario, 10000);
+    assert_int_equal(player->results_final, 1);
+    assert_int_equal(player->closed_code, NET_CLOSE_GOING_AWAY);
+    assert_int_equal(auth_fake_counts(backend_of(scenario)).report_calls, 1);
+    scenario_destroy(scenario);
+    disk_finish(&disk);
+}
+
 static void the_next_process_delivers_what_this_one_could_not(void **state)
 {
     (void)state;
@@ -249,6 +274,7 @@ int main(void)
         cmocka_unit_test(a_backend_may_want_one_delivery_for_each_player),
         cmocka_unit_test(a_full_disk_holds_the_session_until_it_has_room_again),
         cmocka_unit_test(a_drain_gives_up_on_a_full_disk),
+        cmocka_unit_test(a_drain_waits_for_a_disk_that_has_room_again),
         cmocka_unit_test(the_next_process_delivers_what_this_one_could_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

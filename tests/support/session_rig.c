@@ -89,6 +89,9 @@ static void note(struct session_rig_peer *peer, const struct net_msg *msg)
     case NET_MSG_RESULT:
         peer->result = msg->result;
         break;
+    case NET_MSG_PONG:
+        peer->pong = msg->pong;
+        break;
     default:
         break;
     }

@@ -33,6 +33,7 @@ struct session_rig_peer {
     struct net_msg_snapshot snapshot;
     struct net_msg_timing timing;
     struct net_msg_result result;
+    struct net_msg_pong pong;
     size_t map_data_size;
     char roster_names[LIMIT_PLAYERS_PER_SESSION][65];
 };

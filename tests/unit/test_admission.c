@@ -251,6 +251,8 @@ static void a_ping_is_answered_in_any_state(void **state)
         session_rig_say(peers[i], &ping);
         session_rig_run_ms(rig, 1);
         assert_int_equal(peers[i]->count[NET_MSG_PONG], 1);
+        assert_int_equal(peers[i]->pong.stamp, 77);
+        assert_int_equal(peers[i]->pong.tick, rig->ticks.next - 1);
     }
 }
 

@@ -354,6 +354,10 @@ static void too_many_messages_are_4029(void **state)
     assert_int_equal(fixture->messages, 240);
     assert_int_equal(fixture->closed_code, NET_CLOSE_FLOODING);
     assert_int_equal(counted(fixture, "paddock_closes", "code", "flooding"), 1);
+    assert_int_equal(accept_link(fixture, 1), 0); // in the same place, and nothing is used up
+    RECEIVE(fixture, 1, PING);
+    assert_int_equal(fixture->messages, 241);
+    assert_int_equal(fixture->closed, 1);
     destroy(fixture);
 }
 

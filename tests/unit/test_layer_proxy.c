@@ -47,6 +47,7 @@ static const struct row rows[] = {
     BAD("proxy TCP4 192.0.2.1 192.0.2.2 1 2\r\n"),
     BAD("PROXYTCP4 192.0.2.1 192.0.2.2 1 2\r\n"),
     BAD("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\n"),
+    BAD("PROXY TCP4 192.0.2.1 192.0.2.2 1 22\n"),
     BAD("PROXY \n"),
     BAD("PROXY \r\n"),
     BAD("PROXY TCP4\r\n"),
@@ -55,6 +56,7 @@ static const struct row rows[] = {
     BAD("PROXY TCP4 192.0.2.1 192.0.2.2 1 2 \r\n"),
     BAD("PROXY TCP4 192.0.2.1 192.0.2.2 1 2 3\r\n"),
     BAD("PROXY TCP4 192.0.2.1 192.0.2.2 65536 2\r\n"),
+    BAD("PROXY TCP4 192.0.2.1 192.0.2.2 18446744073709551617 2\r\n"), // 1 in 64 bits
     BAD("PROXY TCP4 192.0.2.1 192.0.2.2 01 2\r\n"),
     BAD("PROXY TCP4 192.0.2.1 192.0.2.2 +1 2\r\n"),
     BAD("PROXY TCP4 192.0.2.1\0 192.0.2.2 1 2\r\n"),

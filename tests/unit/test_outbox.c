@@ -274,6 +274,17 @@ static void all_is_there_after_a_restart(void **state)
     expect_counts(fixture, 1, 1, 1);
 }
 
+// It would deliver everything a second time.
+static void a_second_server_on_the_same_file_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error = {0};
+    assert_null(
+        auth_outbox_open(fixture->path, fixture->rig.worker, fixture->rig.counters, &error));
+    assert_non_null(strstr(error.text, "in use by another process"));
+    assert_true(commit(fixture, "race-1"));
+}
+
 static void delivered_rows_beyond_the_newest_are_deleted(void **state)
 {
     struct fixture *fixture = *state;
@@ -515,6 +526,7 @@ int main(void)
         TEST(a_result_for_nobody_is_ok_and_leaves_no_row),
         TEST(settling_twice_or_nothing_changes_nothing),
         TEST(all_is_there_after_a_restart),
+        TEST(a_second_server_on_the_same_file_is_refused),
         TEST(delivered_rows_beyond_the_newest_are_deleted),
         TEST(every_yes_was_synced_to_the_disk_and_so_was_the_new_files_name),
         TEST(a_sync_that_fails_is_a_commit_that_fails),

@@ -173,6 +173,17 @@ static void a_checkpoint_reaches_three_metres_beyond_the_road(void **state)
     hop(fixture, before, edge + RACE_MILLI(50));
     hop(fixture, after, edge + RACE_MILLI(50));
     assert_int_equal(fixture->kart.gates, 0);
+    // From within to beyond, or back, is past it; and so is along its line.
+    hop(fixture, before, edge - RACE_MILLI(50));
+    hop(fixture, after, edge + RACE_MILLI(50));
+    assert_int_equal(fixture->kart.gates, 0);
+    hop(fixture, before, edge + RACE_MILLI(50));
+    hop(fixture, after, edge - RACE_MILLI(50));
+    assert_int_equal(fixture->kart.gates, 0);
+    hop(fixture, 0, edge + RACE_METRES(1));
+    hop(fixture, 0, 0);
+    hop(fixture, after, 0);
+    assert_int_equal(fixture->kart.gates, 0);
     hop(fixture, before, edge - RACE_MILLI(50));
     hop(fixture, after, edge - RACE_MILLI(50));
     assert_int_equal(fixture->kart.gates, 1);
@@ -268,6 +279,11 @@ static void the_wrong_way_is_said_after_half_a_second(void **state)
 {
     struct fixture *fixture = *state;
     struct race_vector along = fixture->track.points[fixture->kart.place.segment].along;
+    fixture->kart.kart.velocity = race_scale(along, -RACE_METRES(1)); // no faster is no way
+    for (unsigned i = 0; i < RATE; i++) {
+        race_rules_follow(&fixture->terms, &fixture->kart, false);
+        assert_false(race_rules_wrong_way(&fixture->terms, &fixture->kart));
+    }
     fixture->kart.kart.velocity = race_scale(along, -RACE_METRES(2));
     for (unsigned i = 0; i < RATE / 2 - 1; i++) {
         race_rules_follow(&fixture->terms, &fixture->kart, false);

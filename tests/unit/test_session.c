@@ -84,6 +84,13 @@ static const struct game_standing *standing_of(struct fixture *fixture, unsigned
     return NULL;
 }
 
+static int32_t count_of_a(struct fixture *fixture)
+{
+    int32_t values[2 * DUEL_VALUES];
+    duel_sim.view(fixture->session->state, values);
+    return values[DUEL_VALUE_COUNT];
+}
+
 // ---- seats
 
 static void a_seat_is_greeted_with_welcome_phase_and_roster_in_that_order(void **state)
@@ -306,9 +313,7 @@ static void taking_over_forgets_inputs_that_were_sent_ahead(void **state)
     game_session_resume(fixture->session, 0, session_rig_dial(&fixture->rig)->conn,
                         &(struct auth_attributes){0});
     session_rig_step(&fixture->rig, 60);
-    int32_t values[2 * DUEL_VALUES];
-    duel_sim.view(fixture->session->state, values);
-    assert_int_equal(values[DUEL_VALUE_COUNT], 0);
+    assert_int_equal(count_of_a(fixture), 0);
 }
 
 static void a_dropped_player_lets_go_of_everything(void **state)
@@ -322,9 +327,21 @@ static void a_dropped_player_lets_go_of_everything(void **state)
     session_rig_step(&fixture->rig, 3); // the input and two repetitions
     game_session_drop(fixture->session, 0, fixture->a->conn);
     session_rig_step(&fixture->rig, 30);
-    int32_t values[2 * DUEL_VALUES];
-    duel_sim.view(fixture->session->state, values);
-    assert_int_equal(values[DUEL_VALUE_COUNT], 3);
+    assert_int_equal(count_of_a(fixture), 3);
+}
+
+static void a_missing_input_is_stood_in_for_by_the_last_one_for_half_a_second(void **state)
+{
+    struct fixture *fixture = *state;
+    go_to(fixture, NET_PHASE_RACING);
+    const uint8_t add = 1;
+    const struct net_msg_input input = {.first_tick = fixture->rig.tick + 1,
+                                        .inputs = bytes_of(&add, 1)};
+    game_session_input(fixture->session, 0, &input);
+    session_rig_step(&fixture->rig, 1 + RATE / 2);
+    assert_int_equal(count_of_a(fixture), 1 + RATE / 2);
+    session_rig_step(&fixture->rig, RATE);
+    assert_int_equal(count_of_a(fixture), 1 + RATE / 2);
 }
 
 static void the_grace_time_ends_on_its_tick(void **state)
@@ -403,6 +420,26 @@ static void snapshots_come_at_their_rate_from_the_countdown_on(void **state)
     session_rig_run_ms(&fixture->rig, 1);
     assert_int_equal(fixture->a->count[NET_MSG_SNAPSHOT] - before, 20);
     assert_int_equal(fixture->a->snapshot.entities, 2);
+}
+
+// So that not all encode at once.
+static void sessions_take_turns_with_their_snapshots(void **state)
+{
+    struct fixture *fixture = *state;
+    uint16_t code;
+    struct game_session *other =
+        game_sessions_find_room(fixture->rig.sessions, "other", fixture->rig.tick, &code);
+    struct session_rig_peer *c = session_rig_sit(&fixture->rig, other, "C");
+    session_rig_sit(&fixture->rig, other, "D");
+    go_to(fixture, NET_PHASE_RACING);
+    assert_int_equal(other->phase, NET_PHASE_RACING);
+    for (unsigned i = 0; i < RATE; i++) {
+        unsigned of_a = fixture->a->count[NET_MSG_SNAPSHOT], of_c = c->count[NET_MSG_SNAPSHOT];
+        session_rig_step(&fixture->rig, 1);
+        session_rig_run_ms(&fixture->rig, 1);
+        assert_false(fixture->a->count[NET_MSG_SNAPSHOT] > of_a &&
+                     c->count[NET_MSG_SNAPSHOT] > of_c);
+    }
 }
 
 // A server that wakes up late runs several ticks and broadcasts once: the rate holds nevertheless.
@@ -522,6 +559,7 @@ static void the_next_race_is_another_one(void **state)
     assert_int_equal(fixture->session->seats[0].entity, GAME_NO_ENTITY);
     go_to(fixture, NET_PHASE_COUNTDOWN);
     assert_string_not_equal(fixture->session->race_id, first);
+    assert_int_equal(fixture->session->seats[0].inputs.newest_tick, 0);
     assert_true(fixture->session->setup.seed != seed);
     assert_int_equal(fixture->session->races, 2);
     assert_int_equal(fixture->session->seats[0].ack_tick, 0);
@@ -583,11 +621,13 @@ int main(void)
         TEST(coming_back_starts_without_baselines_and_old_inputs),
         TEST(taking_over_forgets_inputs_that_were_sent_ahead),
         TEST(a_dropped_player_lets_go_of_everything),
+        TEST(a_missing_input_is_stood_in_for_by_the_last_one_for_half_a_second),
         TEST(the_grace_time_ends_on_its_tick),
         TEST(closing_says_why_and_frees_every_seat),
         TEST(map_data_is_sent_once_with_the_countdown),
         TEST(phases_end_on_the_tick_that_was_announced),
         TEST(snapshots_come_at_their_rate_from_the_countdown_on),
+        TEST(sessions_take_turns_with_their_snapshots),
         TEST(a_late_wake_up_skips_no_snapshot),
         TEST(an_acknowledged_snapshot_becomes_the_baseline),
         TEST(timing_tells_lead_and_lateness_with_every_fourth_snapshot),
