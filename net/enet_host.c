@@ -460,8 +460,10 @@ static void receive(struct net_enet_host *host)
     }
     if (host->enet->totalReceivedPackets > 0) {
         host->unsent = true; // it has acknowledgements to send
-        // Where ENet has datagrams put: a token of the last ones would stay there.
-        secret_wipe(host->enet->packetData[0], sizeof(host->enet->packetData[0]));
+        if (listens(host)) {
+            // Where ENet has datagrams put: a token of the last ones would stay there.
+            secret_wipe(host->enet->packetData[0], sizeof(host->enet->packetData[0]));
+        }
     }
 }
 
@@ -584,13 +586,13 @@ bool net_enet_host_connect(struct net_enet_host *host, const char *name, uint64_
     return true;
 }
 
-bool net_enet_host_service(struct net_enet_host *host, uint64_t now_ns)
+bool net_enet_host_service(struct net_enet_host *host, uint64_t now_ns, bool readable)
 {
     if (host->serviced_ns == now_ns) {
         return false;
     }
     host->serviced_ns = host->now_ns = now_ns;
-    net_enet_socket_begin(host->socket, now_ns);
+    net_enet_socket_begin(host->socket, now_ns, readable);
     receive(host);
     end_sessions(host);
     if (host->asking) {

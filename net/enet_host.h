@@ -92,9 +92,9 @@ struct net_enet_host *net_enet_host_create(const struct net_enet_setup *setup);
 // Sends what is queued first. No user function is called.
 void net_enet_host_destroy(struct net_enet_host *host);
 
-// Reads what has come and lets ENet's timers run; once per `now_ns`. True when it has swept, too,
-// which it does ten times a second.
-bool net_enet_host_service(struct net_enet_host *host, uint64_t now_ns);
+// Reads what has come, unless it is known that nothing has, and lets ENet's timers run; once per
+// `now_ns`. True when it has swept, too, which it does ten times a second.
+bool net_enet_host_service(struct net_enet_host *host, uint64_t now_ns, bool readable);
 // Sends what was queued since the last time, if anything was. Goes on with so many steps of
 // handshakes first (see NET_DTLS_STEPS).
 void net_enet_host_flush(struct net_enet_host *host, uint64_t now_ns, unsigned steps);

@@ -234,10 +234,10 @@ struct net_enet_name net_enet_socket_peer(const struct net_enet_socket *socket)
 
 // ---- receiving
 
-void net_enet_socket_begin(struct net_enet_socket *socket, uint64_t now_ns)
+void net_enet_socket_begin(struct net_enet_socket *socket, uint64_t now_ns, bool readable)
 {
     socket->now_ns = now_ns;
-    socket->budget = NET_ENET_TURN_MAX;
+    socket->budget = readable ? NET_ENET_TURN_MAX : 0;
 }
 
 bool net_enet_socket_put_back(struct net_enet_socket *socket, const struct net_enet_name *from,

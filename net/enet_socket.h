@@ -72,8 +72,8 @@ void net_enet_socket_real(struct net_enet_socket *socket, const struct net_enet_
                           struct net_addr *addr);
 struct net_enet_name net_enet_socket_peer(const struct net_enet_socket *socket);
 
-// A new turn begins.
-void net_enet_socket_begin(struct net_enet_socket *socket, uint64_t now_ns);
+// A new turn begins. The kernel is not asked for datagrams when it is known to have none.
+void net_enet_socket_begin(struct net_enet_socket *socket, uint64_t now_ns, bool readable);
 // The size of the next datagram, at most NET_ENET_MTU; 0 when there is none or the turn is over.
 size_t net_enet_socket_receive(struct net_enet_socket *socket, struct net_enet_name *from,
                                uint8_t *bytes, size_t room) BASE_MUST_USE;

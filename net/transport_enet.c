@@ -28,7 +28,7 @@ enum {
 };
 
 #define HANDSHAKE_NS       (5 * CLOCK_NS_PER_S)
-#define DIAL_SERVICE_NS    (20 * CLOCK_NS_PER_MS) // a quiet dial's retransmissions and pings
+#define DIAL_SERVICE_NS    (50 * CLOCK_NS_PER_MS) // a quiet dial's retransmissions and pings
 #define TIMEOUT_MIN_MS     5000
 #define TIMEOUT_MAX_MS     10000
 #define TICK_NEAR_NS       (1 * CLOCK_NS_PER_MS) // too near for handshakes
@@ -57,7 +57,9 @@ struct enet_link {
 
 // One ENet host with the links of its peers.
 struct enet_port {
-    struct enet_port *next; // enet_endpoint::ports
+    struct enet_port *next, *previous; // enet_endpoint::first
+    struct enet_port *next_touched;    // enet_endpoint::touched
+    bool touched;
     struct enet_endpoint *endpoint;
     struct net_enet_host *host;
     struct loop_fd watch;
@@ -72,7 +74,9 @@ struct enet_port {
     ENetPacket *shared[2];
 };
 
-// A listener with its one port, or all dials of a hub with a port each.
+// A listener with its one port, or all dials of a hub with a port each. There may be thousands of
+// those, so no turn looks at each: they stand in the order in which they were serviced last, and
+// those that may have something to send, or are over, in a list of their own.
 struct enet_endpoint {
     struct net_endpoint base;
     struct net_hub *hub;
@@ -83,7 +87,8 @@ struct enet_endpoint {
     struct net_tls_listener *tls;            // listeners with DTLS
     struct net_tls_credentials *credentials; // dials with DTLS
     bool accepting;
-    struct enet_port *ports;
+    struct enet_port *first, *last;
+    struct enet_port *touched;
 };
 
 static const struct net_endpoint_impl endpoint_impl;
@@ -144,6 +149,22 @@ static struct loop *port_loop(const struct enet_port *port)
     return port->endpoint->hub->loop;
 }
 
+// Something was done to it that the next flush has to see.
+static void port_touch(struct enet_port *port)
+{
+    if (!port->touched) {
+        port->touched = true;
+        port->next_touched = port->endpoint->touched;
+        port->endpoint->touched = port;
+    }
+}
+
+static void port_wants_flush(struct enet_port *port)
+{
+    net_enet_host_wants_flush(port->host);
+    port_touch(port);
+}
+
 // Joins are served at once; once everybody plays, the socket is read at tick edges only.
 static void port_set_pace(struct enet_port *port)
 {
@@ -184,7 +205,7 @@ static void link_let_go(struct enet_link *link)
     port->open_links--;
     port->urgent_links -= link->urgent;
     port->failed_links -= link->failure != 0;
-    net_enet_host_wants_flush(port->host);
+    port_wants_flush(port);
     port_set_pace(port);
 }
 
@@ -278,7 +299,7 @@ static void enet_link_send(struct net_link *base, struct net_payload *payload,
         link_fail(link, too_big ? NET_CLOSE_TOO_BIG : NET_CLOSE_INTERNAL);
         return;
     }
-    net_enet_host_wants_flush(link->port->host);
+    port_wants_flush(link->port);
 }
 
 static const struct net_link_impl link_impl = {
@@ -312,7 +333,7 @@ static void on_connect(struct enet_link *link)
     if (!dialled) {
         enet_peer_ping_interval(link->peer, PING_MS);
     }
-    net_enet_host_wants_flush(link->port->host);
+    port_wants_flush(link->port);
     if (dialled) {
         if (link->base.handler->opened) {
             link->base.handler->opened(link->base.user, &link->base);
@@ -419,9 +440,26 @@ static void port_end_overdue(struct enet_port *port, uint64_t now_ns)
     }
 }
 
-static void port_service(struct enet_port *port, uint64_t now_ns)
+static void ports_remove(struct enet_endpoint *endpoint, struct enet_port *port)
 {
-    bool swept = net_enet_host_service(port->host, now_ns);
+    *(port->previous ? &port->previous->next : &endpoint->first) = port->next;
+    *(port->next ? &port->next->previous : &endpoint->last) = port->previous;
+}
+
+static void ports_append(struct enet_endpoint *endpoint, struct enet_port *port)
+{
+    port->next = NULL;
+    port->previous = endpoint->last;
+    *(port->previous ? &port->previous->next : &endpoint->first) = port;
+    endpoint->last = port;
+}
+
+static void port_service(struct enet_port *port, uint64_t now_ns, bool readable)
+{
+    ports_remove(port->endpoint, port);
+    ports_append(port->endpoint, port);
+    port_touch(port);
+    bool swept = net_enet_host_service(port->host, now_ns, readable);
     port_end_failed(port);
     if (swept) {
         port_end_overdue(port, now_ns);
@@ -432,7 +470,7 @@ static void port_ready(void *context, unsigned ready)
 {
     (void)ready;
     struct enet_port *port = context;
-    port_service(port, loop_now_ns(port_loop(port)));
+    port_service(port, loop_now_ns(port_loop(port)), true);
 }
 
 static void port_woken(void *context)
@@ -507,8 +545,8 @@ static struct enet_port *port_create(struct enet_endpoint *endpoint, const struc
                      LOOP_READ, LOOP_URGENT, port_ready, port)) {
         goto fail;
     }
-    port->next = endpoint->ports;
-    endpoint->ports = port;
+    ports_append(endpoint, port);
+    port_touch(port);
     return port;
 
 fail:;
@@ -520,11 +558,12 @@ fail:;
     return NULL;
 }
 
-// The port is already out of its endpoint's list.
+// Nobody may have touched it since the last flush, unless the whole endpoint goes.
 static void port_destroy(struct enet_port *port)
 {
     loop_timer_cancel(port_loop(port), &port->wake);
     loop_fd_remove(port_loop(port), &port->watch);
+    ports_remove(port->endpoint, port);
     for (size_t i = 0; i < port->link_max; i++) {
         if (port->links[i].state == LINK_OPEN) {
             enet_peer_disconnect(port->links[i].peer, NET_CLOSE_GOING_AWAY);
@@ -543,34 +582,35 @@ static struct enet_endpoint *endpoint_of(struct net_endpoint *base)
     return (struct enet_endpoint *)base;
 }
 
+// A dial's socket is read when the loop finds that something has come. A handler may dial
+// meanwhile.
 static void endpoint_pump(struct net_endpoint *base, uint64_t now_ns)
 {
     struct enet_endpoint *endpoint = endpoint_of(base);
-    for (struct enet_port **at = &endpoint->ports; *at;) {
-        struct enet_port *port = *at;
-        bool over = !endpoint->acceptor && port->links[0].state == LINK_FREE;
-        bool due = endpoint->acceptor || now_ns - port->host->serviced_ns >= DIAL_SERVICE_NS;
-        if (!over && due) {
-            port_service(port, now_ns);
-        }
-        if (!endpoint->acceptor && port->links[0].state == LINK_FREE) {
-            // A handler may have dialled meanwhile, in front of the list.
-            at = &endpoint->ports;
-            while (*at != port) {
-                at = &(*at)->next;
-            }
-            *at = port->next;
-            port_destroy(port);
-        } else {
-            at = &port->next;
-        }
+    if (endpoint->acceptor) {
+        port_service(endpoint->first, now_ns, true);
+        return;
+    }
+    while (endpoint->first && now_ns - endpoint->first->host->serviced_ns >= DIAL_SERVICE_NS) {
+        port_service(endpoint->first, now_ns, false);
     }
 }
 
 static void endpoint_flush(struct net_endpoint *base, uint64_t now_ns)
 {
-    for (struct enet_port *port = endpoint_of(base)->ports; port; port = port->next) {
-        port_flush(port, now_ns);
+    struct enet_endpoint *endpoint = endpoint_of(base);
+    struct enet_port *port;
+    if (endpoint->acceptor) {
+        port_touch(endpoint->first); // strangers may be shaking hands
+    }
+    while ((port = endpoint->touched)) {
+        endpoint->touched = port->next_touched;
+        port->touched = false;
+        if (!endpoint->acceptor && port->links[0].state == LINK_FREE) {
+            port_destroy(port);
+        } else {
+            port_flush(port, now_ns);
+        }
     }
 }
 
@@ -582,10 +622,8 @@ static void endpoint_stop_accepting(struct net_endpoint *base)
 static void endpoint_destroy(struct net_endpoint *base)
 {
     struct enet_endpoint *endpoint = endpoint_of(base);
-    while (endpoint->ports) {
-        struct enet_port *port = endpoint->ports;
-        endpoint->ports = port->next;
-        port_destroy(port);
+    while (endpoint->first) {
+        port_destroy(endpoint->first);
     }
     net_tls_credentials_unref(endpoint->credentials);
     free(endpoint);

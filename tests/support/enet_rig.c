@@ -134,7 +134,7 @@ uint64_t enet_rig_drops(const struct enet_rig *rig, enum net_udp_drop reason)
 void enet_rig_serve(struct enet_rig *rig)
 {
     enet_rig_advance(CLOCK_NS_PER_MS);
-    net_enet_host_service(rig->host, clock_ns);
+    net_enet_host_service(rig->host, clock_ns, true);
     net_enet_host_wants_flush(rig->host);
     net_enet_host_flush(rig->host, clock_ns, 0);
 }

@@ -281,7 +281,7 @@ static void acknowledgements_go_along_with_what_the_turn_sends(void **state)
         enet_rig_send(rig, 10, true);
         enet_host_flush(rig->client);
         enet_rig_advance(CLOCK_NS_PER_MS);
-        net_enet_host_service(rig->host, enet_rig_now());
+        net_enet_host_service(rig->host, enet_rig_now(), true);
         assert_int_equal(rig->received, round + 1);
         queue_for_client(rig, 0);
         net_enet_host_flush(rig->host, enet_rig_now(), 0);
