@@ -21,6 +21,7 @@
 
 #define PING_NS               CLOCK_NS_PER_S
 #define PONG_LOST_NS          (3 * CLOCK_NS_PER_S)
+#define LOOK_NS               (50 * CLOCK_NS_PER_MS) // at clients that nothing happens to
 #define INPUT_MESSAGES_PER_S  30
 #define HELLO_BYTES_MAX       512
 #define MESSAGE_UP_BYTES_MAX  1200
@@ -40,6 +41,8 @@ struct net_client_host {
     struct net_hub *hub;
     struct net_msg_decoder *decoder;
     struct net_client *clients;
+    uint64_t looked_ns; // at all clients
+    bool has_ended;     // some of them
 };
 
 struct net_client {
@@ -130,21 +133,24 @@ static void send_inputs(struct net_client *client)
     }
 }
 
+// Called when something has happened to a client, and now and then.
 static void client_update(struct net_client *client, uint64_t now_ns)
 {
     if (!client->link || client->hello) {
         return; // over, or not open yet
     }
-    uint64_t pause_ns = client->ping_out ? PONG_LOST_NS : PING_NS;
-    if (client->ping_ns == 0 || now_ns - client->ping_ns >= pause_ns) {
-        send_ping(client, now_ns);
-    }
     uint32_t newest = client->inputs.first + client->inputs.count - 1;
     bool input = client->inputs.count > 0 && newest > client->sent_input_tick;
     bool input_due = input && newest - client->sent_input_tick >= client->input_interval;
-    // While inputs flow they carry the acknowledgement.
-    bool flowing = now_ns - client->sent_ns <= client->input_interval * client->sync.tick_ns;
+    // While inputs flow the rest goes along with them.
+    uint64_t interval_ns = client->input_interval * client->sync.tick_ns;
+    bool flowing = client->inputs.count > 0 && now_ns - client->sent_ns <= 2 * interval_ns;
     bool ack_due = !flowing && client->snapshots.newest_tick > client->sent_ack_tick;
+    uint64_t pause_ns = client->ping_out ? PONG_LOST_NS : PING_NS;
+    bool ping_due = client->ping_ns == 0 || now_ns - client->ping_ns >= pause_ns;
+    if (ping_due && (input_due || !flowing)) {
+        send_ping(client, now_ns);
+    }
     if (input_due || ack_due) {
         client->sent_ns = now_ns;
         send_inputs(client);
@@ -169,6 +175,7 @@ static void client_end(struct net_client *client, uint16_t close_code, uint16_t 
     client->stats.bytes_in = link->bytes_in;
     client->stats.bytes_out = link->bytes_out;
     client->link = NULL;
+    client->host->has_ended = true;
     if (close_code) {
         net_link_close(link, close_code, NULL);
     }
@@ -184,6 +191,10 @@ static void client_fail(struct net_client *client, uint16_t code)
 
 static void host_free_ended(struct net_client_host *host)
 {
+    if (!host->has_ended) {
+        return;
+    }
+    host->has_ended = false;
     for (struct net_client **at = &host->clients; *at;) {
         struct net_client *client = *at;
         if (client->link) {
@@ -206,6 +217,7 @@ void net_client_disconnect(struct net_client *client)
     }
     net_link_close(client->link, NET_CLOSE_NORMAL, NULL);
     client->link = NULL;
+    client->host->has_ended = true;
 }
 
 // ---- messages
@@ -287,6 +299,7 @@ static void on_snapshot(struct net_client *client, const struct net_msg_snapshot
         };
         client->callbacks.snapshot(client->user, &snapshot);
     }
+    client_update(client, client_now_ns(client));
 }
 
 static void on_pong(struct net_client *client, const struct net_msg_pong *pong)
@@ -388,6 +401,7 @@ static void link_opened(void *user, struct net_link *link)
     net_link_send(link, client->hello, NET_RELIABLE);
     net_payload_unref(client->hello);
     client->hello = NULL;
+    client_update(client, client_now_ns(client));
 }
 
 static void link_message(void *user, struct net_link *link, struct bytes_span message)
@@ -492,16 +506,25 @@ fail:
 
 // ---- inputs
 
+static bool is_driving(const struct net_client *client)
+{
+    return client->link && client->racing && client->takes_part;
+}
+
+static uint32_t next_input_tick(const struct net_client *client)
+{
+    return client->next_input_tick > client->race_tick ? client->next_input_tick
+                                                       : client->race_tick;
+}
+
 bool net_client_input_due(struct net_client *client, uint32_t *tick)
 {
-    if (!client->link || !client->racing || !client->takes_part) {
+    if (!is_driving(client)) {
         return false;
     }
     uint32_t oldest;
     uint32_t newest = net_client_sync_input_tick(&client->sync, client_now_ns(client), &oldest);
-    if (oldest < client->race_tick) {
-        oldest = client->race_tick;
-    }
+    client->next_input_tick = next_input_tick(client);
     if (client->next_input_tick < oldest) {
         client->next_input_tick = oldest;
     }
@@ -512,10 +535,17 @@ bool net_client_input_due(struct net_client *client, uint32_t *tick)
     return true;
 }
 
+uint64_t net_client_input_due_ns(const struct net_client *client)
+{
+    return is_driving(client) ? net_client_sync_input_due_ns(&client->sync, next_input_tick(client))
+                              : CLOCK_NEVER;
+}
+
 void net_client_input(struct net_client *client, uint32_t tick, const void *input)
 {
     assert(client->welcomed);
     net_client_inputs_add(&client->inputs, tick, input);
+    client_update(client, client_now_ns(client));
 }
 
 // ---- what is known
@@ -614,8 +644,11 @@ void net_client_host_destroy(struct net_client_host *host)
 
 static void host_send(struct net_client_host *host, uint64_t now_ns)
 {
-    for (struct net_client *client = host->clients; client; client = client->next) {
-        client_update(client, now_ns);
+    if (now_ns - host->looked_ns >= LOOK_NS) {
+        host->looked_ns = now_ns;
+        for (struct net_client *client = host->clients; client; client = client->next) {
+            client_update(client, now_ns);
+        }
     }
     net_hub_flush(host->hub, now_ns);
 }

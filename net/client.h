@@ -82,6 +82,9 @@ void net_client_disconnect(struct net_client *client);
 // True once for each tick that needs an input now, with that tick; call until it returns false.
 // Always false outside a race. After a hitch, ticks that can no longer be in time are skipped.
 bool net_client_input_due(struct net_client *client, uint32_t *tick);
+// When it will be true next, as far as is known now: a snapshot or a phase may change that.
+// CLOCK_NEVER outside a race.
+uint64_t net_client_input_due_ns(const struct net_client *client);
 // `input` has welcome.input_bytes bytes. Sent with the next poll, together with the unacknowledged
 // ones before it.
 void net_client_input(struct net_client *client, uint32_t tick, const void *input);

@@ -85,15 +85,18 @@ void net_client_sync_add_margin(struct net_client_sync *sync, int32_t margin_ms,
     sync->lead_ns = clamp(sync->lead_ns, LEAD_MIN_NS, LEAD_MAX_NS);
 }
 
+static int64_t earliest_epoch_ns(const struct net_client_sync *sync)
+{
+    return sync->epoch_ns[0] < sync->epoch_ns[1] ? sync->epoch_ns[0] : sync->epoch_ns[1];
+}
+
 // The tick that the server will be at `ahead_ns` after the one that we hear of at now_ns.
 static uint32_t tick_ahead(const struct net_client_sync *sync, uint64_t now_ns, int64_t ahead_ns)
 {
     if (sync->tick_ns == 0) {
         return 0;
     }
-    int64_t epoch_ns =
-        sync->epoch_ns[0] < sync->epoch_ns[1] ? sync->epoch_ns[0] : sync->epoch_ns[1];
-    int64_t since_ns = (int64_t)now_ns - epoch_ns + ahead_ns;
+    int64_t since_ns = (int64_t)now_ns - earliest_epoch_ns(sync) + ahead_ns;
     int64_t tick = since_ns < 0 ? 0 : since_ns / (int64_t)sync->tick_ns;
     return (uint32_t)clamp(tick, 0, TICK_MAX);
 }
@@ -111,6 +114,13 @@ uint32_t net_client_sync_input_tick(const struct net_client_sync *sync, uint64_t
     uint32_t arrival = tick_ahead(sync, now_ns, rtt_ns);
     *oldest = arrival < tick ? arrival : tick;
     return tick;
+}
+
+uint64_t net_client_sync_input_due_ns(const struct net_client_sync *sync, uint32_t tick)
+{
+    int64_t ahead_ns = least_rtt_ns(sync) + sync->lead_ns;
+    int64_t due_ns = earliest_epoch_ns(sync) + (int64_t)tick * (int64_t)sync->tick_ns - ahead_ns;
+    return due_ns < 0 ? 0 : (uint64_t)due_ns;
 }
 
 int32_t net_client_sync_lead_ms(const struct net_client_sync *sync)

@@ -38,6 +38,8 @@ uint32_t net_client_sync_server_tick(const struct net_client_sync *sync, uint64_
 // The tick to make an input for, and the oldest for which it can still be in time.
 uint32_t net_client_sync_input_tick(const struct net_client_sync *sync, uint64_t now_ns,
                                     uint32_t *oldest);
+// When net_client_sync_input_tick() will come to this tick, if nothing new is heard until then.
+uint64_t net_client_sync_input_due_ns(const struct net_client_sync *sync, uint32_t tick);
 // By how much inputs are ahead of the server's tick.
 int32_t net_client_sync_lead_ms(const struct net_client_sync *sync);
 

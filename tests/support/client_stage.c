@@ -303,10 +303,15 @@ const struct net_client_callbacks client_stage_callbacks = {
 static void client_frame(struct client_stage *stage)
 {
     uint32_t tick;
-    while (stage->client && net_client_input_due(stage->client, &tick)) {
-        uint8_t input[STAGE_INPUT_BYTES];
-        bytes_put_u32(input, tick);
-        net_client_input(stage->client, tick, input);
+    bool due = stage->client;
+    while (due) {
+        due = net_client_input_due_ns(stage->client) <= loop_now_ns(stage->loop);
+        assert_int_equal(net_client_input_due(stage->client, &tick), due);
+        if (due) {
+            uint8_t input[STAGE_INPUT_BYTES];
+            bytes_put_u32(input, tick);
+            net_client_input(stage->client, tick, input);
+        }
     }
 }
 

@@ -43,6 +43,7 @@ static void no_input_is_made_before_the_race(void **state)
     client_stage_run(stage, CLOCK_NS_PER_S);
     uint32_t tick;
     assert_false(net_client_input_due(stage->client, &tick));
+    assert_true(net_client_input_due_ns(stage->client) == CLOCK_NEVER);
 }
 
 static void who_does_not_take_part_sends_no_inputs_but_acknowledges(void **state)
@@ -149,6 +150,18 @@ static void the_message_budget_is_kept(void **state)
         assert_in_range(stage->messages - before, 20, 40);
     }
 }
+
+static void while_inputs_flow_the_rest_goes_along_with_them(void **state)
+{
+    struct client_stage *stage = *state;
+    client_stage_join(stage, "memory://server?delay_ms=40&jitter_ms=8&seed=3");
+    client_stage_begin_race(stage);
+    client_stage_run(stage, 2 * CLOCK_NS_PER_S);
+    unsigned before = stage->messages;
+    client_stage_run(stage, 10 * CLOCK_NS_PER_S);
+    assert_in_range(stage->messages - before, 300, 312); // 30 of inputs, and a ping
+}
+
 // ---- snapshots
 
 static void deltas_survive_loss_reordering_and_duplicates(void **state)
@@ -192,6 +205,7 @@ int main(void)
         ONE(a_path_that_grows_longer_is_followed),
         ONE(after_a_hitch_hopeless_ticks_are_skipped),
         ONE(the_message_budget_is_kept),
+        ONE(while_inputs_flow_the_rest_goes_along_with_them),
         ONE(deltas_survive_loss_reordering_and_duplicates),
         ONE(snapshots_that_overtake_the_welcome_are_stale),
     };

@@ -61,6 +61,19 @@ static void an_input_leaves_in_time_to_arrive_before_its_tick(void **state)
     assert_int_equal(net_client_sync_lead_ms(&sync), 20 + 50);
 }
 
+static void an_input_is_due_when_its_tick_comes_up_and_not_before(void **state)
+{
+    (void)state;
+    struct net_client_sync sync = started();
+    uint32_t oldest;
+    for (uint32_t tick = 1100; tick < 1110; tick++) {
+        uint64_t due_ns = net_client_sync_input_due_ns(&sync, tick);
+        assert_int_equal(net_client_sync_input_tick(&sync, due_ns, &oldest), tick);
+        assert_int_equal(net_client_sync_input_tick(&sync, due_ns - 1, &oldest), tick - 1);
+    }
+    assert_int_equal(net_client_sync_input_due_ns(&(struct net_client_sync){0}, 1), 0);
+}
+
 static void late_snapshots_do_not_move_the_estimate(void **state)
 {
     (void)state;
@@ -172,6 +185,7 @@ int main(void)
         cmocka_unit_test(nothing_is_known_before_the_start),
         cmocka_unit_test(the_servers_tick_is_right_when_the_path_is_even),
         cmocka_unit_test(an_input_leaves_in_time_to_arrive_before_its_tick),
+        cmocka_unit_test(an_input_is_due_when_its_tick_comes_up_and_not_before),
         cmocka_unit_test(late_snapshots_do_not_move_the_estimate),
         cmocka_unit_test(an_earlier_snapshot_corrects_a_late_welcome_at_once),
         cmocka_unit_test(a_server_that_skipped_ticks_is_followed),
