@@ -102,6 +102,11 @@ void net_enet_host_flush(struct net_enet_host *host, uint64_t now_ns, unsigned s
 uint64_t net_enet_host_due_ns(const struct net_enet_host *host);
 // Clients are getting ready to connect.
 bool net_enet_host_is_rising(const struct net_enet_host *host);
+// There is something that a flush could send.
+static inline bool net_enet_host_is_unsent(const struct net_enet_host *host)
+{
+    return host->unsent || host->dtls;
+}
 // Something was queued for a peer.
 static inline void net_enet_host_wants_flush(struct net_enet_host *host)
 {

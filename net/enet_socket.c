@@ -19,7 +19,7 @@
 #include "config/secret.h"
 #include "net/addr_map.h"
 
-#define BUFFER_BYTES   2048
+#define BUFFER_BYTES   2048 // more than any datagram may have
 #define PUT_BACK_MAX   64
 #define PUT_BACK_BYTES 16
 #define INTERRUPTS_MAX 8
@@ -254,19 +254,35 @@ bool net_enet_socket_put_back(struct net_enet_socket *socket, const struct net_e
     return true;
 }
 
+static bool is_empty(void)
+{
+    return errno == EAGAIN || errno == EWOULDBLOCK;
+}
+
 // ICMP errors of datagrams that were sent earlier are reported here, and mean nothing for others.
 static int receive_some(struct net_enet_socket *socket, struct mmsghdr *headers, unsigned count)
 {
-    for (unsigned i = 0; i < INTERRUPTS_MAX; i++) {
-        int received = recvmmsg(socket->fd, headers, count, MSG_DONTWAIT, NULL);
-        if (received >= 0) {
-            return received;
-        }
-        if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            return 0;
+    int received = -1;
+    for (unsigned i = 0; received < 0 && i < INTERRUPTS_MAX; i++) {
+        received = recvmmsg(socket->fd, headers, count, MSG_DONTWAIT, NULL);
+        if (received < 0 && is_empty()) {
+            break;
         }
     }
-    return 0;
+    return received < 0 ? 0 : received;
+}
+
+// Below 0 when there is none.
+static ssize_t receive_one(struct net_enet_socket *socket, uint8_t *bytes, size_t room)
+{
+    ssize_t size = -1;
+    for (unsigned i = 0; size < 0 && i < INTERRUPTS_MAX; i++) {
+        size = recv(socket->fd, bytes, room, MSG_DONTWAIT);
+        if (size < 0 && is_empty()) {
+            break;
+        }
+    }
+    return size;
 }
 
 static bool refill(struct net_enet_socket *socket)
@@ -285,13 +301,13 @@ static bool refill(struct net_enet_socket *socket)
     return in->count > 0;
 }
 
-static enum net_udp_drop inspect(const struct msghdr *header, size_t size,
-                                 const struct net_addr *from)
+// What the kernel has cut off is too long as well: every buffer is longer than a datagram may be.
+static enum net_udp_drop inspect(size_t size, const struct net_addr *from)
 {
     if (size == 0) {
         return NET_UDP_EMPTY;
     }
-    if (header->msg_flags & MSG_TRUNC || size > NET_ENET_MTU) {
+    if (size > NET_ENET_MTU) {
         return NET_UDP_OVERSIZE;
     }
     return from->port == 0 ? NET_UDP_PORT_ZERO : NET_UDP_KEPT;
@@ -304,7 +320,7 @@ static size_t take(struct net_enet_socket *socket, struct mmsghdr *header,
     struct net_addr from;
     size_t size = header->msg_len;
     net_addr_from_sockaddr(&from, header->msg_hdr.msg_name);
-    enum net_udp_drop reason = inspect(&header->msg_hdr, size, &from);
+    enum net_udp_drop reason = inspect(size, &from);
     if (reason != NET_UDP_KEPT) {
         net_udp_drops_count(socket->drops, reason);
         return 0;
@@ -359,15 +375,15 @@ static size_t receive_connected(struct net_enet_socket *socket, struct net_enet_
                                 uint8_t *bytes, size_t room)
 {
     const struct net_enet_filter *filter = socket->filter;
+    assert(room > NET_ENET_MTU);
     while (socket->budget > 0) {
-        struct iovec iov = {.iov_base = bytes, .iov_len = room};
-        struct mmsghdr header = {.msg_hdr = {.msg_iov = &iov, .msg_iovlen = 1}};
-        if (receive_some(socket, &header, 1) == 0) {
+        ssize_t got = receive_one(socket, bytes, room);
+        if (got < 0) {
             return 0;
         }
         socket->budget--;
-        size_t size = header.msg_len;
-        enum net_udp_drop reason = inspect(&header.msg_hdr, size, &socket->remote);
+        size_t size = (size_t)got;
+        enum net_udp_drop reason = inspect(size, &socket->remote);
         if (reason != NET_UDP_KEPT) {
             net_udp_drops_count(socket->drops, reason);
         } else if (!filter || filter->receive(filter->user, &socket->remote, bytes, &size, room) !=
@@ -447,16 +463,6 @@ static void queue_slot_filled(struct net_enet_socket *socket, const struct net_a
     out->iov[at].iov_len = size;
 }
 
-static void send_connected(struct net_enet_socket *socket, const struct iovec *parts, size_t count)
-{
-    struct iovec iov[NET_ENET_PARTS_MAX];
-    memcpy(iov, parts, count * sizeof(*parts));
-    struct msghdr header = {.msg_iov = iov, .msg_iovlen = count};
-    if (sendmsg(socket->fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
-        net_udp_drops_count(socket->drops, NET_UDP_UNSENT);
-    }
-}
-
 static void send_whole(struct net_enet_socket *socket, struct bytes_span datagram)
 {
     if (send(socket->fd, datagram.data, datagram.size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
@@ -501,12 +507,15 @@ static size_t seal(struct net_enet_socket *socket, const struct net_addr *to,
     return size;
 }
 
-static void send_sealed(struct net_enet_socket *socket, const struct iovec *parts, size_t count)
+// From a dial, at once.
+static void send_connected(struct net_enet_socket *socket, bool sealed, const struct iovec *parts,
+                           size_t count)
 {
-    uint8_t sealed[NET_ENET_MTU];
-    size_t size = seal(socket, &socket->remote, parts, count, sealed);
+    uint8_t bytes[NET_ENET_MTU];
+    size_t size =
+        sealed ? seal(socket, &socket->remote, parts, count, bytes) : gather(parts, count, bytes);
     if (size > 0) {
-        send_whole(socket, bytes_of(sealed, size));
+        send_whole(socket, bytes_of(bytes, size));
     }
 }
 
@@ -516,7 +525,7 @@ void net_enet_socket_send(struct net_enet_socket *socket, const struct net_enet_
     bool sealed = socket->filter && socket->filter->seal;
     assert(count <= NET_ENET_PARTS_MAX);
     if (!socket->out) {
-        (sealed ? send_sealed : send_connected)(socket, parts, count);
+        send_connected(socket, sealed, parts, count);
         return;
     }
     struct net_addr addr;

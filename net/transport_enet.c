@@ -458,8 +458,10 @@ static void port_service(struct enet_port *port, uint64_t now_ns, bool readable)
 {
     ports_remove(port->endpoint, port);
     ports_append(port->endpoint, port);
-    port_touch(port);
     bool swept = net_enet_host_service(port->host, now_ns, readable);
+    if (net_enet_host_is_unsent(port->host) || port->links[0].state == LINK_FREE) {
+        port_touch(port);
+    }
     port_end_failed(port);
     if (swept) {
         port_end_overdue(port, now_ns);
