@@ -163,6 +163,7 @@ static void send_due(struct load *load, uint64_t now_ns)
         if (payload) {
             net_link_send(player->link, payload, NET_UNRELIABLE);
             net_payload_unref(payload);
+            net_hub_flush(&load->hub, now_ns); // as bots do
         }
     }
 }

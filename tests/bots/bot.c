@@ -115,6 +115,7 @@ static void begin_race(struct bots_bot *bot, const struct net_msg_phase *phase)
 static void on_phase(void *user, const struct net_msg_phase *phase)
 {
     struct bots_bot *bot = user;
+    bot->turn_ns = 0;
     bool on_track = phase->phase == NET_PHASE_COUNTDOWN || phase->phase == NET_PHASE_RACING;
     bot->entity = bot->slot < phase->slots ? phase->entity_of_slot[bot->slot] : NO_ENTITY;
     if (phase->phase == NET_PHASE_LOBBY) {
@@ -152,6 +153,7 @@ static void on_snapshot(void *user, const struct net_client_snapshot *snapshot)
 static void on_result(void *user, const struct net_msg_result *result)
 {
     struct bots_bot *bot = user;
+    bot->turn_ns = 0;
     for (uint32_t i = 0; result->final && i < result->count; i++) {
         if (result->entries[i].slot == bot->slot) {
             bot->races++;
@@ -201,4 +203,7 @@ void bots_bot_turn(struct bots_bot *bot)
         bot->inputs[tick % BOTS_INPUTS].made_ns = net_client_host_now_ns(bot->host);
         bot->tally->inputs++;
     }
+    // Two inputs are sent together, so they may as well be made together.
+    uint64_t due_ns = net_client_input_due_ns(bot->client);
+    bot->turn_ns = due_ns == CLOCK_NEVER ? due_ns : due_ns + CLOCK_NS_PER_S / bot->tick_rate;
 }

@@ -42,6 +42,7 @@ struct bots_bot {
     struct net_client_host *host;
     struct net_client *client; // while BOTS_BOT_CONNECTED
     uint64_t connected_ns;
+    uint64_t turn_ns; // before that a turn changes nothing
 
     uint32_t slot, tick_rate;
     unsigned races;

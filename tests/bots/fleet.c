@@ -155,9 +155,14 @@ static void connect_due(struct fleet *fleet, uint64_t since_ns)
 static bool give_turns(struct fleet *fleet)
 {
     bool busy = fleet->connected < fleet->options->count;
+    uint64_t now_ns = loop_now_ns(fleet->loop);
     for (unsigned i = 0; i < fleet->connected; i++) {
-        bots_bot_turn(&fleet->bots[i]);
-        busy = busy || fleet->bots[i].state != BOTS_BOT_DONE;
+        struct bots_bot *bot = &fleet->bots[i];
+        if (now_ns >= bot->turn_ns) {
+            bots_bot_turn(bot);
+            net_hub_flush(&fleet->hub, now_ns); // while all that is his is in the cache
+        }
+        busy = busy || bot->state != BOTS_BOT_DONE;
     }
     return busy;
 }
