@@ -6,7 +6,7 @@
 // Bytes go up when the socket is readable. What is written only queues; the hub's flush at the end
 // of the turn sends each stream's bytes in one go.
 
-#include "net/stream.h"
+#include "net/stream_parts.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -18,56 +18,14 @@
 
 #include "config/secret.h"
 #include "net/caller.h"
-#include "net/layer_proxy.h"
-#include "net/layer_socket.h"
 #include "net/tls_store.h"
 
-#define CONNECT_MS 10000
 // Unreliable messages wait in their slot when more than this is queued before them.
 #define UNRELIABLE_BEHIND_BYTES 65536
 // What one message may cost beyond its own bytes: framing, and TLS records for 16 KiB.
 #define MESSAGE_OVERHEAD_BYTES 64
-// Beyond queue-bytes, for pongs, handshakes and goodbyes.
-#define QUEUE_MARGIN_BYTES 16384
 // How long a peer that was refused before it was up may take to read why.
 #define REFUSED_LINGER_MS 1000
-
-enum stream_state {
-    STREAM_CONNECTING,
-    STREAM_RISING,
-    STREAM_OPEN,
-    STREAM_CLOSING, // the user has let go or been told
-    STREAM_DEAD,
-};
-
-struct net_stream {
-    struct net_link base;
-    struct net_stream_endpoint *endpoint;
-    struct net_stream *next, *previous; // endpoint->streams
-    struct net_stream *dirty_next, **dirty_at;
-    enum stream_state state;
-    bool is_counted; // in endpoint->base.link_count
-    bool is_paced;
-    bool peer_ended;
-
-    // The stack: the socket below, layers, the link above.
-    struct net_layer_socket socket;
-    struct net_layer *layers[NET_STREAM_LAYERS_MAX];
-    unsigned layer_count;
-    struct net_layer top;
-    struct net_layer_env env;
-
-    struct loop_fd watch;
-    struct loop_timer timer;
-    uint64_t deadline_ns; // of connecting or closing
-
-    size_t turn_bytes;          // of messages written since the last flush
-    struct net_payload *newest; // the unreliable message that waits for room
-    uint16_t fail_code;         // what fail_task will end the stream with
-    struct loop_task fail_task;
-    struct loop_task free_task;
-    struct net_stream_dial *dial; // NULL on accepted streams
-};
 
 static struct loop *loop_of(const struct net_stream *stream)
 {
@@ -77,11 +35,6 @@ static struct loop *loop_of(const struct net_stream *stream)
 static const struct config *config_of(const struct net_stream *stream)
 {
     return stream->endpoint->hub->config;
-}
-
-static struct net_layer *protocol_of(struct net_stream *stream)
-{
-    return stream->layers[stream->layer_count - 1];
 }
 
 static uint64_t in_ms(const struct net_stream *stream, long ms)
@@ -98,7 +51,7 @@ static void enter(struct net_stream *stream)
 static void mark_dirty(struct net_stream *stream)
 {
     struct net_stream_endpoint *endpoint = stream->endpoint;
-    if (stream->dirty_at || stream->state == STREAM_DEAD) {
+    if (stream->dirty_at || stream->state == NET_STREAM_DEAD) {
         return;
     }
     stream->dirty_next = endpoint->dirty;
@@ -126,27 +79,27 @@ static void set_watch(struct net_stream *stream)
     if (!stream->watch.added) {
         return;
     }
-    bool connecting = stream->state == STREAM_CONNECTING;
+    bool connecting = stream->state == NET_STREAM_CONNECTING;
     unsigned interest = stream->peer_ended || connecting ? 0 : LOOP_READ;
     if (stream->socket.blocked || connecting) {
         interest |= LOOP_WRITE;
     }
-    bool paced = stream->is_paced && stream->state == STREAM_OPEN;
+    bool paced = stream->is_paced && stream->state == NET_STREAM_OPEN;
     loop_fd_set(loop_of(stream), &stream->watch, interest, paced ? LOOP_PACED : LOOP_URGENT);
 }
 
 // Arms the one timer for whatever is due first; that a deadline was moved on is found when it
 // fires.
-static void set_timer(struct net_stream *stream)
+void net_stream_set_timer(struct net_stream *stream)
 {
     uint64_t due_ns = stream->deadline_ns;
-    if (stream->state < STREAM_CLOSING) {
+    if (stream->state < NET_STREAM_CLOSING) {
         due_ns = stream->socket.base.due_ns < due_ns ? stream->socket.base.due_ns : due_ns;
         for (unsigned i = 0; i < stream->layer_count; i++) {
             due_ns = stream->layers[i]->due_ns < due_ns ? stream->layers[i]->due_ns : due_ns;
         }
     }
-    if (stream->state == STREAM_DEAD || due_ns == CLOCK_NEVER) {
+    if (stream->state == NET_STREAM_DEAD || due_ns == CLOCK_NEVER) {
         loop_timer_cancel(loop_of(stream), &stream->timer);
     } else if (stream->timer.slot == 0 || due_ns < stream->timer.due_ns) {
         loop_timer_set(loop_of(stream), &stream->timer, due_ns);
@@ -157,7 +110,7 @@ static void set_timer(struct net_stream *stream)
 
 static void leave_rising(struct net_stream *stream)
 {
-    if (!stream->dial && stream->state == STREAM_RISING) {
+    if (!stream->dial && stream->state == NET_STREAM_RISING) {
         stream->endpoint->rising--;
     }
 }
@@ -173,11 +126,11 @@ static void close_socket(struct net_stream *stream)
 
 static void kill_stream(struct net_stream *stream)
 {
-    if (stream->state == STREAM_DEAD) {
+    if (stream->state == NET_STREAM_DEAD) {
         return;
     }
     leave_rising(stream);
-    stream->state = STREAM_DEAD;
+    stream->state = NET_STREAM_DEAD;
     close_socket(stream);
     unmark_dirty(stream);
     loop_timer_cancel(loop_of(stream), &stream->timer);
@@ -188,9 +141,8 @@ static void kill_stream(struct net_stream *stream)
     loop_defer(loop_of(stream), &stream->free_task);
 }
 
-static void free_stream(void *context)
+void net_stream_destroy(struct net_stream *stream)
 {
-    struct net_stream *stream = context;
     for (unsigned i = stream->layer_count; i > 0; i--) {
         net_layer_destroy(stream->layers[i - 1]);
     }
@@ -211,23 +163,24 @@ static void free_stream(void *context)
 
 static void begin_close(struct net_stream *stream, uint16_t code, const char *reason)
 {
-    long linger_ms = stream->state == STREAM_OPEN ? config_of(stream)->close_ms : REFUSED_LINGER_MS;
+    long linger_ms =
+        stream->state == NET_STREAM_OPEN ? config_of(stream)->close_ms : REFUSED_LINGER_MS;
     leave_rising(stream);
-    stream->state = STREAM_CLOSING;
+    stream->state = NET_STREAM_CLOSING;
     stream->base.handler = NULL;
     stream->deadline_ns = in_ms(stream, linger_ms);
     net_payload_unref(stream->newest);
     stream->newest = NULL;
-    net_layer_close(protocol_of(stream), code, reason);
+    net_layer_close(net_stream_protocol(stream), code, reason);
     mark_dirty(stream);
     set_watch(stream);
-    set_timer(stream);
+    net_stream_set_timer(stream);
 }
 
 // The stream has ended and the user, if there is one, does not know yet.
 static void end_stream(struct net_stream *stream, uint16_t code, const char *reason)
 {
-    if (stream->state >= STREAM_CLOSING) {
+    if (stream->state >= NET_STREAM_CLOSING) {
         return;
     }
     const struct net_link_handler *handler = stream->base.handler;
@@ -251,7 +204,7 @@ static void on_fail(void *context)
 // For where the user may be on the call stack and is not to be called back.
 static void fail_later(struct net_stream *stream, uint16_t code)
 {
-    if (stream->fail_code == 0 && stream->state < STREAM_CLOSING) {
+    if (stream->fail_code == 0 && stream->state < NET_STREAM_CLOSING) {
         stream->fail_code = code;
         loop_defer(loop_of(stream), &stream->fail_task);
     }
@@ -270,12 +223,12 @@ static void take_code(struct net_stream *stream, uint16_t code)
     if (code == 0) {
         return;
     }
-    if (stream->state < STREAM_CLOSING) {
+    if (stream->state < NET_STREAM_CLOSING) {
         *stream->endpoint->traffic.dropped += is_malformed_input(code);
         end_stream(stream, code, stream->env.reason);
     } else {
         stream->peer_ended |= code == NET_CLOSE_LOST;
-        net_layer_shut(protocol_of(stream));
+        net_layer_shut(net_stream_protocol(stream));
     }
 }
 
@@ -288,7 +241,7 @@ static struct net_stream *stream_of_top(struct net_layer *layer)
 
 static bool hears_messages(const struct net_stream *stream)
 {
-    return stream->state == STREAM_OPEN && stream->fail_code == 0;
+    return stream->state == NET_STREAM_OPEN && stream->fail_code == 0;
 }
 
 static uint16_t top_up(struct net_layer *layer)
@@ -296,7 +249,7 @@ static uint16_t top_up(struct net_layer *layer)
     struct net_stream *stream = stream_of_top(layer);
     const struct net_acceptor *acceptor = stream->endpoint->acceptor;
     leave_rising(stream);
-    stream->state = STREAM_OPEN;
+    stream->state = NET_STREAM_OPEN;
     layer->is_up = true;
     if (!acceptor) {
         if (stream->base.handler->opened) {
@@ -358,7 +311,7 @@ static void leave(struct net_stream *stream)
     }
     mark_dirty(stream);
     set_watch(stream);
-    set_timer(stream);
+    net_stream_set_timer(stream);
 }
 
 static void read_stream(struct net_stream *stream)
@@ -377,7 +330,7 @@ static void read_stream(struct net_stream *stream)
 static bool is_shaking_hands(const struct net_stream *stream)
 {
     const struct net_stream_endpoint *endpoint = stream->endpoint;
-    return stream->state == STREAM_RISING && endpoint->stack->has_tls &&
+    return stream->state == NET_STREAM_RISING && endpoint->stack->has_tls &&
            !stream->layers[endpoint->has_proxy ? 1 : 0]->is_up;
 }
 
@@ -402,19 +355,18 @@ static bool may_read(struct net_stream *stream)
     return true;
 }
 
-static void rise(struct net_stream *stream)
+// Up from the bottom, as far as the layers get by themselves.
+static void begin_rising(struct net_stream *stream)
 {
     struct sockaddr_storage local;
     socklen_t size = sizeof(local);
     if (getsockname(stream->socket.fd, (struct sockaddr *)&local, &size) == 0) {
         net_addr_from_sockaddr(&stream->base.local, &local);
     }
-    stream->state = STREAM_RISING;
+    stream->state = NET_STREAM_RISING;
     stream->deadline_ns = CLOCK_NEVER;
     take_code(stream, net_layer_up(&stream->socket.base));
 }
-
-static bool connect_next(struct net_stream *stream);
 
 static void finish_connect(struct net_stream *stream)
 {
@@ -424,11 +376,11 @@ static void finish_connect(struct net_stream *stream)
         status = errno;
     }
     if (status == 0) {
-        rise(stream);
+        begin_rising(stream);
         return;
     }
     close_socket(stream);
-    if (!connect_next(stream)) {
+    if (!net_stream_connect_next(stream)) {
         end_stream(stream, NET_CLOSE_LOST, strerror(status));
     }
 }
@@ -437,7 +389,7 @@ static void on_ready(void *context, unsigned ready)
 {
     struct net_stream *stream = context;
     enter(stream);
-    if (stream->state == STREAM_CONNECTING) {
+    if (stream->state == NET_STREAM_CONNECTING) {
         finish_connect(stream);
     } else if (ready & LOOP_READ && may_read(stream)) {
         read_stream(stream);
@@ -450,12 +402,12 @@ static void on_timer(void *context)
     struct net_stream *stream = context;
     enter(stream);
     if (stream->deadline_ns <= stream->env.now_ns) {
-        if (stream->state == STREAM_CLOSING) {
+        if (stream->state == NET_STREAM_CLOSING) {
             kill_stream(stream);
         } else {
             end_stream(stream, NET_CLOSE_LOST, "connecting took too long");
         }
-    } else if (stream->state < STREAM_CLOSING) {
+    } else if (stream->state < NET_STREAM_CLOSING) {
         uint16_t code = net_layer_expire(&stream->socket.base);
         for (unsigned i = 0; i < stream->layer_count && !code; i++) {
             code = net_layer_expire(stream->layers[i]);
@@ -474,7 +426,7 @@ static struct net_stream *stream_of(struct net_link *link)
 
 static void write_message(struct net_stream *stream, struct bytes_span message, bool is_text)
 {
-    struct net_layer *protocol = protocol_of(stream);
+    struct net_layer *protocol = net_stream_protocol(stream);
     bool written =
         is_text ? net_layer_write_text(protocol, message) : net_layer_write(protocol, message);
     if (!written) {
@@ -525,10 +477,10 @@ static void link_send_text(struct net_link *link, struct bytes_span text)
 static void link_close(struct net_link *link, uint16_t code, const char *reason)
 {
     struct net_stream *stream = stream_of(link);
-    assert(stream->state < STREAM_CLOSING);
+    assert(stream->state < NET_STREAM_CLOSING);
     enter(stream);
     stream->base.handler = NULL;
-    if (stream->state < STREAM_OPEN || stream->socket.broken) {
+    if (stream->state < NET_STREAM_OPEN || stream->socket.broken) {
         kill_stream(stream);
     } else {
         begin_close(stream, code, reason);
@@ -555,73 +507,10 @@ static const struct net_link_impl link_with_text_impl = {
     .set_urgent = link_set_urgent,
 };
 
-// ---- making streams
+// ---- for whoever makes streams
 
-static bool push_layer(struct net_stream *stream, struct net_layer *layer)
-{
-    if (!layer) {
-        return false;
-    }
-    net_layer_join(stream->layer_count ? protocol_of(stream) : &stream->socket.base, layer);
-    stream->layers[stream->layer_count++] = layer;
-    return true;
-}
-
-static bool build_stack(struct net_stream *stream)
-{
-    const struct net_stream_stack *stack = stream->endpoint->stack;
-    if (stream->endpoint->has_proxy && !push_layer(stream, net_layer_proxy_create(&stream->env))) {
-        return false;
-    }
-    for (unsigned i = 0; stack->layers[i]; i++) {
-        if (!push_layer(stream, stack->layers[i](&stream->env))) {
-            return false;
-        }
-    }
-    net_layer_init(&stream->top, &top_impl, &stream->env);
-    net_layer_join(protocol_of(stream), &stream->top);
-    return true;
-}
-
-// Not connected yet. `env` is copied.
-static struct net_stream *create_stream(struct net_stream_endpoint *endpoint,
-                                        const struct net_layer_env *env)
-{
-    struct net_stream *stream = calloc(1, sizeof(*stream));
-    if (!stream) {
-        return NULL;
-    }
-    stream->endpoint = endpoint;
-    stream->env = *env;
-    stream->env.config = endpoint->hub->config;
-    stream->env.origins = endpoint->hub->origins;
-    stream->env.passwords = endpoint->hub->passwords;
-    stream->env.number = stream->base.number = ++endpoint->hub->last_number;
-    stream->env.alpn = endpoint->stack->alpn;
-    stream->deadline_ns = CLOCK_NEVER;
-    stream->base.impl = endpoint->stack->has_text ? &link_with_text_impl : &link_impl;
-    stream->base.transport = endpoint->stack->scheme;
-    enter(stream);
-    net_layer_socket_init(&stream->socket, &stream->env,
-                          (size_t)config_of(stream)->queue_bytes + QUEUE_MARGIN_BYTES,
-                          &endpoint->traffic);
-    loop_timer_init(&stream->timer, on_timer, stream);
-    loop_task_init(&stream->fail_task, on_fail, stream);
-    loop_task_init(&stream->free_task, free_stream, stream);
-    stream->next = endpoint->streams;
-    if (stream->next) {
-        stream->next->previous = stream;
-    }
-    endpoint->streams = stream;
-    if (!build_stack(stream)) {
-        free_stream(stream);
-        return NULL;
-    }
-    return stream;
-}
-
-static bool attach_socket(struct net_stream *stream, int fd, const struct net_addr *remote,
-                          unsigned interest)
+bool net_stream_attach(struct net_stream *stream, int fd, const struct net_addr *remote,
+                       unsigned interest)
 {
     if (!loop_fd_add(loop_of(stream), &stream->watch, fd, interest, LOOP_URGENT, on_ready,
                      stream)) {
@@ -635,127 +524,33 @@ static bool attach_socket(struct net_stream *stream, int fd, const struct net_ad
     return true;
 }
 
-static bool admit_address(struct net_layer_env *env, const struct net_addr *remote)
+void net_stream_rise(struct net_stream *stream)
 {
-    const struct net_stream *stream =
-        (struct net_stream *)(void *)((char *)env - offsetof(struct net_stream, env));
-    const struct net_acceptor *acceptor = stream->endpoint->acceptor;
-    return !acceptor->admit_address || acceptor->admit_address(acceptor->user, remote);
-}
-
-static uint16_t refusal(const struct net_layer_env *env)
-{
-    const struct net_stream *stream =
-        (const struct net_stream *)(const void *)((const char *)env -
-                                                  offsetof(struct net_stream, env));
-    const struct net_acceptor *acceptor = stream->endpoint->acceptor;
-    return acceptor->refusal ? acceptor->refusal(acceptor->user) : 0;
-}
-
-static struct net_stream *stream_of_env(struct net_layer_env *env)
-{
-    return (struct net_stream *)(void *)((char *)env - offsetof(struct net_stream, env));
-}
-
-static void auth_failed(struct net_layer_env *env)
-{
-    const struct net_acceptor *acceptor = stream_of_env(env)->endpoint->acceptor;
-    if (acceptor->auth_failed) {
-        acceptor->auth_failed(acceptor->user, &env->remote);
-    }
-}
-
-static void wake(struct net_layer_env *env)
-{
-    set_timer(stream_of_env(env));
-}
-
-void net_stream_accept(struct net_stream_endpoint *endpoint, int fd, const struct net_addr *remote)
-{
-    // The certificate of this moment: a later one is for later streams.
-    struct net_tls_credentials *credentials =
-        endpoint->tls ? net_tls_listener_credentials(endpoint->tls) : NULL;
-    struct net_layer_env env = {
-        .url = &endpoint->url,
-        .url_text = endpoint->base.url,
-        .credentials = credentials,
-        .admit_address = admit_address,
-        .refusal = refusal,
-        .auth_failed = auth_failed,
-        .wake = wake,
-        .is_server = true,
-    };
-    struct net_stream *stream = create_stream(endpoint, &env);
-    net_tls_credentials_unref(credentials);
-    if (!stream) {
-        close(fd);
-        return;
-    }
-    stream->env.credentials = NULL; // the layer has a reference of its own
-    net_layer_socket_tune(fd);
-    if (!attach_socket(stream, fd, remote, LOOP_READ)) {
-        close(fd);
-        free_stream(stream);
-        return;
-    }
-    endpoint->rising++;
-    rise(stream);
+    begin_rising(stream);
     leave(stream);
 }
 
-// Tries the addresses that are left, until one does not fail at once; errno is the last one's.
-static bool connect_next(struct net_stream *stream)
+static void on_free(void *context)
 {
-    struct net_stream_dial *dial = stream->dial;
-    while (dial->address_next < dial->address_count) {
-        const struct net_addr *address = &dial->addresses[dial->address_next++];
-        struct sockaddr_storage to;
-        bool as_v6 = !net_addr_is_v4(address);
-        socklen_t size = net_addr_to_sockaddr(address, as_v6, &to);
-        int fd = socket(as_v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        if (fd < 0) {
-            continue;
-        }
-        net_layer_socket_tune(fd);
-        if ((connect(fd, (struct sockaddr *)&to, size) == 0 || errno == EINPROGRESS) &&
-            attach_socket(stream, fd, address, LOOP_WRITE)) {
-            return true;
-        }
-        int problem = errno;
-        close(fd);
-        errno = problem;
-    }
-    return false;
+    net_stream_destroy(context);
 }
 
-struct net_link *net_stream_connect(struct net_stream_endpoint *endpoint,
-                                    struct net_stream_dial *dial,
-                                    const struct net_link_handler *handler, void *user,
-                                    struct error *error)
+void net_stream_init(struct net_stream *stream)
 {
-    struct net_layer_env env = {
-        .url = &dial->url,
-        .url_text = dial->url_text,
-        .credentials = endpoint->credentials,
-    };
-    struct net_stream *stream = create_stream(endpoint, &env);
-    if (!stream) {
-        error_set(error, "out of memory");
-        free(dial);
-        return NULL;
+    struct net_stream_endpoint *endpoint = stream->endpoint;
+    enter(stream);
+    stream->deadline_ns = CLOCK_NEVER;
+    stream->base.impl = endpoint->stack->has_text ? &link_with_text_impl : &link_impl;
+    stream->base.transport = endpoint->stack->scheme;
+    net_layer_init(&stream->top, &top_impl, &stream->env);
+    loop_timer_init(&stream->timer, on_timer, stream);
+    loop_task_init(&stream->fail_task, on_fail, stream);
+    loop_task_init(&stream->free_task, on_free, stream);
+    stream->next = endpoint->streams;
+    if (stream->next) {
+        stream->next->previous = stream;
     }
-    stream->dial = dial;
-    if (!connect_next(stream)) {
-        error_set(error, "cannot connect to %s: %s", dial->url_text, strerror(errno));
-        free_stream(stream);
-        return NULL;
-    }
-    stream->deadline_ns = in_ms(stream, CONNECT_MS);
-    stream->is_counted = true;
-    endpoint->base.link_count++;
-    net_link_attach(&stream->base, handler, user);
-    set_timer(stream);
-    return &stream->base;
+    endpoint->streams = stream;
 }
 
 // ---- all streams of an endpoint
@@ -763,17 +558,17 @@ struct net_link *net_stream_connect(struct net_stream_endpoint *endpoint,
 static void flush_stream(struct net_stream *stream)
 {
     enter(stream);
-    net_layer_flush(protocol_of(stream));
+    net_layer_flush(net_stream_protocol(stream));
     if (stream->newest && !stream->socket.blocked) {
         write_message(stream, net_payload_span(stream->newest), false);
         net_payload_unref(stream->newest);
         stream->newest = NULL;
-        net_layer_flush(protocol_of(stream));
+        net_layer_flush(net_stream_protocol(stream));
     }
     stream->turn_bytes = 0;
     leave(stream);
     unmark_dirty(stream);
-    if (stream->state == STREAM_CLOSING && stream->socket.is_shut && stream->peer_ended) {
+    if (stream->state == NET_STREAM_CLOSING && stream->socket.is_shut && stream->peer_ended) {
         kill_stream(stream);
     }
 }
@@ -791,6 +586,6 @@ void net_streams_destroy(struct net_stream_endpoint *endpoint)
         struct net_stream *stream = endpoint->streams;
         kill_stream(stream);
         loop_task_cancel(loop_of(stream), &stream->free_task);
-        free_stream(stream);
+        net_stream_destroy(stream);
     }
 }
