@@ -45,6 +45,7 @@ struct auth_mapped_header {
 // Everything a backend may want to know. Lives as long as the call. What the transport does not
 // tell is NULL or empty.
 struct auth_verify_request {
+    uint64_t conn; // the connection's number in log lines
     const struct auth_token *token;
     const char *session;   // name asked for, maybe empty
     const char *transport; // "udp", ...

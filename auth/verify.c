@@ -41,6 +41,7 @@ struct header {
 struct slot {
     struct auth_verify *verify;
     uint64_t owner;
+    uint64_t conn;
     uint64_t started_ns;
     struct auth_call *call; // NULL: waits for a place
     unsigned probe;         // for the breaker
@@ -125,6 +126,7 @@ static void copy(char *to, size_t size, const char *from)
 static void copy_request(struct slot *slot, const struct auth_verify_request *request)
 {
     assert(request->header_count <= LIMIT_MAPPED_HEADERS);
+    slot->conn = request->conn;
     slot->token = *request->token;
     copy(slot->session, sizeof(slot->session), request->session);
     copy(slot->transport, sizeof(slot->transport), request->transport);
@@ -222,11 +224,12 @@ static void finish(struct slot *slot, enum ending ending, const struct auth_attr
     uint64_t owner = slot->owner;
     histogram_add(verify->duration, loop_now_ns(verify->loop) - slot->started_ns);
     ++*verify->endings[ending];
-    remove_slot(verify, slot);
     if (ending == ENDING_ERROR || ending == ENDING_DEADLINE) {
         log_peer(LOG_WARN, "verification_unanswered", LOG_S("backend", verify->backend->impl->name),
-                 LOG_S("remote", slot->remote), LOG_S("why", ending_names[ending]));
+                 LOG_U("conn", slot->conn), LOG_S("remote", slot->remote),
+                 LOG_S("why", ending_names[ending]));
     }
+    remove_slot(verify, slot);
     verify->outcome(verify->user, owner,
                     ending == ENDING_ADMITTED ? AUTH_ADMITTED
                     : ending == ENDING_DENIED ? AUTH_DENIED
@@ -282,6 +285,7 @@ static bool begin(struct slot *slot, enum ending *failure)
         headers[i] = (struct auth_mapped_header){slot->headers[i].name, slot->headers[i].value};
     }
     struct auth_verify_request request = {
+        .conn = slot->conn,
         .token = &slot->token,
         .session = slot->session,
         .transport = slot->transport,

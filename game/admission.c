@@ -162,6 +162,7 @@ static void start_verification(struct game_admission *admission, struct member *
     net_addr_format(&info->remote, remote);
     net_addr_format(&info->local, local);
     struct auth_verify_request request = {
+        .conn = info->number,
         .token = token,
         .session = member->wanted,
         .transport = info->transport,

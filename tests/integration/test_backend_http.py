@@ -476,6 +476,8 @@ class BackendHttp(TestCase):
         server = self.serve("--backend=http", f"--backend-url={hooks.url}", env={"FUSION_SERVER_TOKEN": "another"})
         self.assertEqual(self.join(server, "Alice").wait_closed(), 4503) # it is not he who is refused
         self.assertIn("FUSION_SERVER_TOKEN", server.wait_event("hook_failed", hook="connect", status=401)["why"])
+        left = server.wait_event("player_left", code=4503)
+        server.wait_event("verification_unanswered", conn=left["conn"], remote=left["remote"], why="error")
         self.assertEqual(hooks.state["complaints"], ["connect: Authorization is not what it should be"])
         self.stop_cleanly(server)
 

@@ -10,10 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "auth/backend_fake.h"
+#include "config/base/log.h"
 #include "tests/support/auth_rig.h"
 
 #define AT_BACKEND 4 // auth_rig's settings
@@ -46,6 +48,7 @@ static bool start(struct fixture *fixture, uint64_t owner, const char *script)
     char session[] = "friday";
     snprintf(token.player_token, sizeof(token.player_token), "%s", script);
     struct auth_verify_request request = {
+        .conn = owner + 100,
         .token = &token,
         .session = session,
         .transport = "tcp",
@@ -140,6 +143,26 @@ static void only_a_yes_admits(void **state)
         assert_int_equal(auth_verify_in_flight(fixture->verify), 0);
     }
     assert_int_equal(auth_rig_counter(&fixture->rig, "paddock_verification_seconds_count"), 4);
+}
+
+static void who_got_no_answer_stands_in_the_log_with_his_connection(void **state)
+{
+    struct fixture *fixture = *state;
+    char text[4096];
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    log_open(fileno(file), LOG_WARN, LOG_FORMAT_TEXT, &fixture->rig.clock);
+    assert_true(start(fixture, 7, AUTH_FAKE_ERROR));
+    assert_true(start(fixture, 8, AUTH_FAKE_HANG));
+    assert_true(start(fixture, 9, AUTH_FAKE_NO)); // is an answer
+    auth_rig_run_ms(&fixture->rig, 2 * DEADLINE);
+    log_open(STDERR_FILENO, LOG_ERROR, LOG_FORMAT_TEXT, NULL);
+    rewind(file);
+    text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+    fclose(file);
+    assert_non_null(strstr(text, " conn=107 remote=192.0.2.1:5 why=error\n"));
+    assert_non_null(strstr(text, " conn=108 remote=192.0.2.1:5 why=deadline\n"));
+    assert_null(strstr(text, "conn=109"));
 }
 
 static void attributes_come_through_and_are_empty_without_a_yes(void **state)
@@ -561,6 +584,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(only_a_yes_admits),
         TEST(all_that_is_known_of_a_player_reaches_the_backend),
+        TEST(who_got_no_answer_stands_in_the_log_with_his_connection),
         TEST(attributes_come_through_and_are_empty_without_a_yes),
         TEST(the_deadline_is_exact_and_a_late_answer_reaches_nobody),
         TEST(a_slow_yes_before_the_deadline_admits),
