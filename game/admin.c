@@ -9,11 +9,16 @@
 // so sixteen clients that send one byte now and then would hold the port for good. While all places
 // are taken, who has not asked after a quarter of a second goes, so that a health check gets
 // through a backlog full of silent ones before whoever asked gives up.
+//
+// Accepting is ours, too. When the process is out of descriptors the daemon either spins or stops
+// to accept for good, and a health check without an answer ends every race. So one descriptor is
+// kept for that hour: it becomes the connection of one client at a time.
 
 #include "game/admin.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <microhttpd.h>
 #include <poll.h>
 #include <stdio.h>
@@ -32,7 +37,8 @@
 #define CONNECTION_MEMORY_BYTES 4096        // request line and headers; more is answered 414 or 431
 #define SEND_BYTES              (64 * 1024) // what a client that does not read makes the kernel hold
 #define PAGE_BYTES_MAX          (512 * 1024)
-#define BLOCK_BYTES             (32 * 1024) // of a page in parts, taken at once
+#define BLOCK_BYTES             (32 * 1024)           // of a page in parts, taken at once
+#define RESERVE_NS              (CLOCK_NS_PER_S / 10) // until the kept descriptor is tried for again
 #define PROBE_NS_MAX            (2 * CLOCK_NS_PER_S)
 
 struct admin_connection {
@@ -47,8 +53,11 @@ struct game_admin {
     struct counters *counters;
     struct game_admin_source source;
     struct MHD_Daemon *daemon;
-    struct loop_fd watch;
+    struct loop_fd daemon_watch;
+    struct loop_fd listener_watch;
     struct loop_timer timer;
+    int listener_fd;
+    int reserve_fd; // -1: given up, because there was no other
     struct admin_connection connections[CONNECTIONS_MAX];
     struct bytes_buf page; // scratch: MHD copies what it sends
     bool more;             // of the page, when the present one is sent
@@ -273,13 +282,14 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
     assert(false); // MHD keeps to the connection limit, which is the number of slots
 }
 
-static bool is_full(const struct game_admin *admin)
+static bool has_room(const struct game_admin *admin)
 {
-    unsigned count = 0;
-    for (unsigned i = 0; i < CONNECTIONS_MAX; i++) {
-        count += admin->connections[i].fd >= 0;
+    for (unsigned i = 0; admin->reserve_fd >= 0 && i < CONNECTIONS_MAX; i++) {
+        if (admin->connections[i].fd < 0) {
+            return true;
+        }
     }
-    return count == CONNECTIONS_MAX;
+    return false;
 }
 
 // Ends the connections whose time is up: after shutdown() the daemon sees end of file and frees
@@ -287,7 +297,7 @@ static bool is_full(const struct game_admin *admin)
 static uint64_t expire_connections(struct game_admin *admin, uint64_t now_ns)
 {
     uint64_t next_ns = CLOCK_NEVER;
-    uint64_t silence_ns = is_full(admin) ? SILENCE_NS_MAX : CONNECTION_NS_MAX;
+    uint64_t silence_ns = has_room(admin) ? CONNECTION_NS_MAX : SILENCE_NS_MAX;
     for (unsigned i = 0; i < CONNECTIONS_MAX; i++) {
         struct admin_connection *slot = &admin->connections[i];
         if (slot->fd < 0 || slot->is_over) {
@@ -304,21 +314,27 @@ static uint64_t expire_connections(struct game_admin *admin, uint64_t now_ns)
     return next_ns;
 }
 
+static void keep_reserve(struct game_admin *admin)
+{
+    if (admin->reserve_fd < 0) {
+        admin->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    }
+}
+
 static void run_daemon(struct game_admin *admin)
 {
-    bool was_full = is_full(admin);
     MHD_run(admin->daemon);
-    if (was_full && !is_full(admin)) {
-        // When full, the daemon takes its listener out of epoll, and puts it back only at the start
-        // of a run: without this one, whoever waits to be accepted would wake nobody.
-        MHD_run(admin->daemon);
-    }
+    keep_reserve(admin);
+    loop_fd_set(admin->loop, &admin->listener_watch, has_room(admin) ? LOOP_READ : 0, LOOP_URGENT);
     uint64_t now_ns = loop_now_ns(admin->loop);
     uint64_t due_ns = expire_connections(admin, now_ns);
     MHD_UNSIGNED_LONG_LONG wait_ms;
     if (MHD_get_timeout(admin->daemon, &wait_ms) == MHD_YES) {
         uint64_t daemon_due_ns = now_ns + wait_ms * CLOCK_NS_PER_MS;
         due_ns = daemon_due_ns < due_ns ? daemon_due_ns : due_ns;
+    }
+    if (admin->reserve_fd < 0) {
+        due_ns = now_ns + RESERVE_NS < due_ns ? now_ns + RESERVE_NS : due_ns;
     }
     if (due_ns == CLOCK_NEVER) {
         loop_timer_cancel(admin->loop, &admin->timer);
@@ -327,7 +343,7 @@ static void run_daemon(struct game_admin *admin)
     }
 }
 
-static void on_ready(void *context, unsigned ready)
+static void on_daemon(void *context, unsigned ready)
 {
     (void)ready;
     run_daemon(context);
@@ -336,6 +352,39 @@ static void on_ready(void *context, unsigned ready)
 static void on_timer(void *context)
 {
     run_daemon(context);
+}
+
+// ---- accepting
+
+// -1: nobody waits, or he cannot be had before the kept descriptor is back.
+static int accept_next(struct game_admin *admin, struct sockaddr_storage *from, socklen_t *size)
+{
+    *size = sizeof(*from);
+    int fd =
+        accept4(admin->listener_fd, (struct sockaddr *)from, size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0 && errno != EAGAIN) {
+        close(admin->reserve_fd);
+        admin->reserve_fd = -1;
+        *size = sizeof(*from);
+        fd = accept4(admin->listener_fd, (struct sockaddr *)from, size,
+                     SOCK_NONBLOCK | SOCK_CLOEXEC);
+    }
+    return fd;
+}
+
+static void on_clients(void *context, unsigned ready)
+{
+    (void)ready;
+    struct game_admin *admin = context;
+    struct sockaddr_storage from;
+    socklen_t size;
+    int fd;
+    while (has_room(admin) && (fd = accept_next(admin, &from, &size)) >= 0) {
+        // The daemon's from here, also when it refuses; its run takes a slot.
+        (void)MHD_add_connection(admin->daemon, fd, (const struct sockaddr *)&from, size);
+        MHD_run(admin->daemon);
+    }
+    run_daemon(admin);
 }
 
 // ---- addresses
@@ -405,36 +454,43 @@ struct game_admin *game_admin_create(struct loop *loop, struct counters *counter
     }
     bytes_buf_init(&admin->page, PAGE_BYTES_MAX);
     loop_timer_init(&admin->timer, on_timer, admin);
+    admin->reserve_fd = -1;
+    keep_reserve(admin);
 
-    int listener = open_listener(where, admin->address, error);
-    if (listener < 0) {
+    admin->listener_fd = open_listener(where, admin->address, error);
+    if (admin->listener_fd < 0) {
         error_prefix(error, "admin");
-        goto free_admin;
+        goto fail;
     }
     admin->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL, 0, NULL, NULL, handle_request, admin, MHD_OPTION_LISTEN_SOCKET, listener,
+        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, handle_request, admin,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, admin, MHD_OPTION_END);
     if (!admin->daemon) {
         error_set(error, "admin: the HTTP library does not start on %s", admin->address);
-        close(listener);
-        goto free_admin;
+        goto fail;
     }
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(admin->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-    if (!loop_fd_add(loop, &admin->watch, info->epoll_fd, LOOP_READ, LOOP_URGENT, on_ready,
-                     admin)) {
+    if (!loop_fd_add(loop, &admin->daemon_watch, info->epoll_fd, LOOP_READ, LOOP_URGENT, on_daemon,
+                     admin) ||
+        !loop_fd_add(loop, &admin->listener_watch, admin->listener_fd, LOOP_READ, LOOP_URGENT,
+                     on_clients, admin)) {
         error_set(error, "admin: cannot watch %s: %s", admin->address, strerror(errno));
-        goto stop_daemon;
+        goto fail;
     }
     return admin;
 
-stop_daemon:
-    MHD_stop_daemon(admin->daemon);
-free_admin:
-    bytes_buf_finish(&admin->page);
-    free(admin);
+fail:
+    game_admin_destroy(admin);
     return NULL;
+}
+
+static void close_if_open(int fd)
+{
+    if (fd >= 0) {
+        close(fd);
+    }
 }
 
 void game_admin_destroy(struct game_admin *admin)
@@ -442,9 +498,12 @@ void game_admin_destroy(struct game_admin *admin)
     if (!admin) {
         return;
     }
-    loop_fd_remove(admin->loop, &admin->watch);
+    loop_fd_remove(admin->loop, &admin->listener_watch);
+    loop_fd_remove(admin->loop, &admin->daemon_watch);
     loop_timer_cancel(admin->loop, &admin->timer);
-    MHD_stop_daemon(admin->daemon); // closes the listener too
+    MHD_stop_daemon(admin->daemon); // the open connections, too
+    close_if_open(admin->listener_fd);
+    close_if_open(admin->reserve_fd);
     bytes_buf_finish(&admin->page);
     free(admin);
 }

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -22,6 +23,7 @@
 
 #define CLIENTS_MAX    20
 #define SILENT_MAX     60
+#define SPARE_MAX      256 // descriptors that this process may have while they are short
 #define RESPONSE_BYTES (5 * 1024 * 1024)
 
 struct fixture {
@@ -499,6 +501,53 @@ static void test_sixty_silent_clients_delay_an_answer_by_a_second_at_most(void *
     }
 }
 
+// Takes every descriptor that the process may still have; returns how many of them are in fds[].
+static unsigned take_descriptors(int fds[SPARE_MAX])
+{
+    unsigned count = 0;
+    while (count < SPARE_MAX && (fds[count] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0) {
+        count++;
+    }
+    assert_true(count < SPARE_MAX);
+    assert_int_equal(errno, EMFILE);
+    return count;
+}
+
+static void test_without_descriptors_one_after_the_other_is_served(void **state)
+{
+    struct fixture *fixture = *state;
+    struct rlimit before;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    struct rlimit few = {.rlim_cur = SPARE_MAX, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    int clients[4];
+    int spare[SPARE_MAX];
+    for (unsigned i = 0; i < BASE_COUNT(clients); i++) {
+        clients[i] = client_connect(fixture);
+    }
+    unsigned spare_count = take_descriptors(spare);
+    settle(fixture); // the first one, who says nothing, has the kept descriptor
+    for (unsigned i = 1; i < BASE_COUNT(clients); i++) {
+        client_send(clients[i], GET("/healthz"));
+    }
+    size_t size = 0;
+    settle(fixture);
+    assert_false(client_drain(fixture, clients[1], &size));
+    advance(fixture, CLOCK_NS_PER_S / 2); // his time is short now
+    for (unsigned i = 1; i < BASE_COUNT(clients); i++) {
+        client_finish(fixture, clients[i]);
+        assert_starts(fixture->response, "HTTP/1.1 200 ");
+        // Somebody else takes what has become free, so that there is never more than the one.
+        spare_count += take_descriptors(spare + spare_count);
+    }
+    for (unsigned i = 0; i < spare_count; i++) {
+        close(spare[i]);
+    }
+    close(clients[0]);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_starts(ask(fixture, GET("/healthz")), "HTTP/1.1 200 ");
+}
+
 static void test_an_idle_port_arms_no_timer(void **state)
 {
     struct fixture *fixture = *state;
@@ -646,6 +695,7 @@ int main(void)
         TEST(test_a_client_that_does_not_read_is_cut_after_five_seconds),
         TEST(test_twenty_clients_at_once_are_all_served),
         TEST(test_sixty_silent_clients_delay_an_answer_by_a_second_at_most),
+        TEST(test_without_descriptors_one_after_the_other_is_served),
         TEST(test_an_idle_port_arms_no_timer),
         TEST(test_destroy_ends_open_connections),
         TEST(test_a_taken_port_is_one_line_that_says_so),
