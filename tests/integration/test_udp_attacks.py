@@ -4,7 +4,8 @@
 messages of honest players not one is lost, and memory stays where it is.
 
 Runs in a network namespace of its own, where forged source addresses reach nobody else. With PADDOCK_TEST_LONG set
-each attack lasts longer, and ticks must not begin much later than without it."""
+each attack lasts longer, and how late ticks began is printed beside what it was without an attack. It must not be much
+later where nobody else is in the way: with a real-time scheduler (chrt -r 5)."""
 
 import ctypes
 import os
@@ -28,7 +29,7 @@ RACE = ("--track=oval", "--lobby-ms=200", "--countdown-ms=100",
 HONEST = ("kicked=0", "ended=0", "checksum_failures=0")
 SERVER_TOKEN = "--fusion-server-token=of-a-test"
 LOSS_MAX = 0.01
-LATER_MAX_MS = 2 # at p99, where that is looked at
+LATER_MAX_MS = 2 if LONG and os.sched_getscheduler(0) != os.SCHED_OTHER else float("inf")
 ATTEMPTS = 3
 # And it makes honest players leave some of what thousands of forged datagrams must not: a hello that was sent again,
 # because the answer took half a second, begins a handshake that nobody goes on with.
@@ -193,7 +194,7 @@ class Races(TestCase):
 
     def beside(self, server, attack, per_second, calm_ms):
         counted, lost, late_ms = self.under(server, attack, per_second)
-        if LONG and late_ms - calm_ms >= LATER_MAX_MS:
+        if late_ms - calm_ms >= LATER_MAX_MS:
             raise Spoilt(f"ticks late by {late_ms:g} ms at p99, {calm_ms:g} ms without")
         return counted, lost, late_ms
 
