@@ -12,6 +12,8 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from paddock import PING, PONG, INPUT, WELCOME, BYE, TestCase, pack  # noqa: E402
 
+SCHEMES = ("udp", "dtls", "tcp", "tls", "ws", "wss")
+
 
 def frame(body):
     return struct.pack(">I", len(body)) + body
@@ -185,6 +187,74 @@ class Kicks(TestCase):
         two.send(BYE)
         self.assertEqual(two.wait_closed(), 1000)
         server.player("C").wait_for(WELCOME)
+        self.stop_cleanly(server)
+
+
+class KicksOnEveryTransport(TestCase):
+    """The server ends each of these with one code, whatever carries it."""
+
+    def each(self, server, code, player, *arguments):
+        """On every transport, the player that is made so hears the code."""
+        for scheme in SCHEMES:
+            with self.subTest(scheme=scheme, code=code):
+                self.assertEqual(player(server, scheme, *arguments).wait_closed(), code)
+
+    def joins(self, server, scheme, token, session="", version=1):
+        player = server.connect(scheme)
+        player.hello(token, session, version)
+        return player
+
+    def says(self, server, scheme, *messages):
+        player = self.joins(server, scheme, server.token(scheme))
+        player.wait_for(WELCOME)
+        for message in messages:
+            player.send_message(message)
+        return player
+
+    def test_what_players_say(self):
+        server = self.serve("--messages-per-second=10", "--connects-per-second=0", "--players-per-session=32", listen=SCHEMES)
+        token = server.token("Alice")
+        forged = json.dumps({**json.loads(token), "fusionPlayerToken": "A" * 44})
+        self.each(server, 1000, self.says, pack([BYE]))
+        self.each(server, 1007, self.says, b"\xc1")
+        self.each(server, 4003, self.joins, forged)
+        self.each(server, 4004, self.joins, token[:-1] + " " * 129 + "}")
+        self.each(server, 4010, self.joins, token, "", 2)
+        self.each(server, 4029, self.says, *[pack([PING, 1])] * 40)
+        database = sqlite3.connect(os.path.join(server.folder, "players.db"), isolation_level=None)
+        database.execute("ALTER TABLE players RENAME TO gone")
+        self.each(server, 4503, self.joins, token)
+        database.close()
+        self.stop_cleanly(server)
+
+    def test_seats(self):
+        server = self.serve("--max-sessions=1", "--players-per-session=2", "--lobby-ms=60000", "--duplicate-player=refuse",
+                            "--connects-per-second=0", listen=SCHEMES)
+        token = server.token("A")
+        for name in ("A", "B"):
+            server.player(name, session="only", token=token if name == "A" else None).wait_for(WELCOME)
+        self.each(server, 4011, self.joins, server.token("C"), "only")
+        self.each(server, 1013, self.joins, server.token("C"))
+        self.each(server, 4012, self.joins, token)
+        self.stop_cleanly(server)
+
+    def test_silence_a_newer_connection_and_the_end_of_the_server(self):
+        server = self.serve("--hello-ms=3000", "--lobby-ms=60000", "--connects-per-second=0", "--players-per-session=32",
+                            listen=SCHEMES)
+        silent = {scheme: server.connect(scheme) for scheme in SCHEMES}
+        for scheme in SCHEMES:
+            with self.subTest(scheme=scheme):
+                token = server.token(scheme)
+                older = self.joins(server, scheme, token)
+                older.wait_for(WELCOME)
+                silent[scheme + "'s newer"] = newer = self.joins(server, scheme, token)
+                newer.wait_for(WELCOME)
+                self.assertEqual(older.wait_closed(), 4009)
+        for scheme in SCHEMES:
+            self.assertEqual(silent[scheme].wait_closed(), 4001, scheme)
+        server.signal()
+        for scheme in SCHEMES:
+            self.assertEqual(silent[scheme + "'s newer"].wait_closed(), 1001, scheme)
         self.stop_cleanly(server)
 
 

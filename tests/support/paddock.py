@@ -27,6 +27,7 @@ from paddock_client import (BYE, CLOSING, HELLO, INPUT, PHASE, PING, PONG, RESUL
 BUILD = os.environ.get("PADDOCK_BUILD", os.path.join(os.getcwd(), "build", "dev"))
 PADDOCK = os.path.join(BUILD, "paddock")
 BOTS = os.path.join(BUILD, "tests", "paddock-bots")
+TALK = os.path.join(BUILD, "tests", "paddock-talk")
 # Sanitizers make everything slower; nothing here asserts speed, it only waits longer.
 PATIENCE = float(os.environ.get("PADDOCK_TEST_PATIENCE", "30"))
 # What the server inherits: nothing of ours that it would take for a setting.
@@ -53,9 +54,41 @@ def has_ipv6():
         return False
 
 
-# ---- a TCP or TLS player
+# ---- players
 
-class Player:
+class Speaker:
+    """What a player can say over any transport. Beneath are send_message(bytes) and receive(end), which raises Closed, or
+    TimeoutError when nothing has come by then."""
+
+    def send(self, *message):
+        self.send_message(pack(list(message)))
+
+    def hello(self, token, session="", version=1):
+        token = token.encode() if isinstance(token, str) else token
+        self.send(HELLO, version, token, session, "integration-test")
+
+    def wait_for(self, kind, patience=PATIENCE):
+        end = time.monotonic() + patience
+        while time.monotonic() < end:
+            message = self.receive(end)
+            if message[0] == kind:
+                return message
+        raise TimeoutError(f"no message {kind}")
+
+    def wait_closed(self, patience=PATIENCE):
+        """The code with which the server ends this connection."""
+        end = time.monotonic() + patience
+        while time.monotonic() < end:
+            try:
+                self.receive(end)
+            except Closed as closed:
+                return closed.code
+        raise TimeoutError("still open")
+
+
+class Player(Speaker):
+    """Over tcp or tls, by hand."""
+
     def __init__(self, url, timeout=PATIENCE, source=None, server_name=None):
         scheme, _, where = url.partition("://")
         host, _, port = where.rpartition(":")
@@ -68,13 +101,8 @@ class Player:
     def send_raw(self, data):
         self.socket.sendall(data)
 
-    def send(self, *message):
-        data = pack(list(message))
+    def send_message(self, data):
         self.send_raw(struct.pack(">I", len(data)) + data)
-
-    def hello(self, token, session="", version=1):
-        token = token.encode() if isinstance(token, str) else token
-        self.send(HELLO, version, token, session, "integration-test")
 
     def _fill(self, count):
         while len(self.buffer) < count:
@@ -86,7 +114,9 @@ class Player:
                 raise Closed()
             self.buffer += data
 
-    def receive(self):
+    def receive(self, end=None):
+        if end is not None:
+            self.socket.settimeout(max(0.01, end - time.monotonic()))
         self._fill(4)
         length = struct.unpack(">I", self.buffer[:4])[0]
         self._fill(4 + length)
@@ -96,28 +126,48 @@ class Player:
             raise Closed(message[1], message[2])
         return message
 
-    def wait_for(self, kind, patience=PATIENCE):
-        end = time.monotonic() + patience
-        while time.monotonic() < end:
-            self.socket.settimeout(max(0.01, end - time.monotonic()))
-            message = self.receive()
-            if message[0] == kind:
-                return message
-        raise TimeoutError(f"no message {kind}")
-
-    def wait_closed(self, patience=PATIENCE):
-        """The code with which the server ends this connection."""
-        end = time.monotonic() + patience
-        while time.monotonic() < end:
-            self.socket.settimeout(max(0.01, end - time.monotonic()))
-            try:
-                self.receive()
-            except Closed as closed:
-                return closed.code
-        raise TimeoutError("still open")
-
     def close(self):
         self.socket.close()
+
+
+class Talker(Speaker):
+    """Over any transport, through paddock-talk; connected when it is made."""
+
+    def __init__(self, url):
+        self.process = subprocess.Popen([TALK, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.lines = queue.Queue()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+        if (line := self._line(time.monotonic() + PATIENCE)) != "open":
+            raise AssertionError(f"{url}: {line}")
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.lines.put(line.strip())
+        self.lines.put("closed 0")
+
+    def _line(self, end):
+        try:
+            return self.lines.get(timeout=max(0.01, end - time.monotonic()))
+        except queue.Empty:
+            raise TimeoutError("the server says nothing") from None
+
+    def send_message(self, data):
+        self.process.stdin.write(data.hex() + "\n")
+        self.process.stdin.flush()
+
+    def receive(self, end):
+        line = self._line(end)
+        if line.startswith("closed "):
+            raise Closed(int(line.split()[1]))
+        return unpack(bytes.fromhex(line))
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.reader.join()
+        self.process.stdin.close()
+        self.process.stdout.close()
 
 
 # ---- the server
@@ -235,7 +285,7 @@ class Server:
 
     def connect(self, scheme="tcp"):
         """A connection that has said nothing yet; the server holds on to it, so that it stays open."""
-        self.players.append(Player(self.url(scheme)))
+        self.players.append((Player if scheme in ("tcp", "tls") else Talker)(self.url(scheme)))
         return self.players[-1]
 
     def player(self, player_id, scheme="tcp", session="", token=None):
