@@ -112,7 +112,7 @@ static void what_is_no_url_of_ours_is_refused(void **state)
     for (size_t i = 0; i < BASE_COUNT(cases); i++) {
         assert_null(net_transport_of_listener(cases[i][0], &url, &error));
         assert_non_null(strstr(error.text, cases[i][1]));
-        assert_memory_equal(error.text, "ws://a:1?public=", 16);
+        assert_memory_equal(error.text, "--listen: ws://a:1?public=", 26);
     }
 }
 
