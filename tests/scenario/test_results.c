@@ -166,17 +166,24 @@ static struct scenario *scenario_on(const struct disk *disk)
     return scenario_create(&options);
 }
 
+static struct scenario_player *race_on_a_full_disk(struct disk *disk, struct scenario **scenario)
+{
+    disk_init(disk);
+    *scenario = scenario_on(disk);
+    struct scenario_player *player = scenario_join(*scenario);
+    scenario_join(*scenario);
+    scenario_wait(*scenario, scenario_is_racing, player, 5000);
+    auth_rig_fill_disk(true);
+    return player;
+}
+
 // Until the disk has it, a result is not final, and the next race does not begin.
 static void a_full_disk_holds_the_session_until_it_has_room_again(void **state)
 {
     (void)state;
     struct disk disk;
-    disk_init(&disk);
-    struct scenario *scenario = scenario_on(&disk);
-    struct scenario_player *player = scenario_join(scenario);
-    scenario_join(scenario);
-    scenario_wait(scenario, scenario_is_racing, player, 5000);
-    auth_rig_fill_disk(true);
+    struct scenario *scenario;
+    struct scenario_player *player = race_on_a_full_disk(&disk, &scenario);
     scenario_run_ms(scenario, 10000);
     assert_int_equal(player->phase, NET_PHASE_FINISHED);
     assert_int_equal(player->results, 1);
@@ -198,12 +205,8 @@ static void a_drain_gives_up_on_a_full_disk(void **state)
 {
     (void)state;
     struct disk disk;
-    disk_init(&disk);
-    struct scenario *scenario = scenario_on(&disk);
-    struct scenario_player *player = scenario_join(scenario);
-    scenario_join(scenario);
-    scenario_wait(scenario, scenario_is_racing, player, 5000);
-    auth_rig_fill_disk(true);
+    struct scenario *scenario;
+    struct scenario_player *player = race_on_a_full_disk(&disk, &scenario);
     scenario_drain(scenario);
     scenario_wait(scenario, scenario_is_stopped, scenario, 60000 + 6000); // --drain-timeout-ms
     assert_int_equal(player->results_final, 0);
@@ -218,12 +221,8 @@ static void a_drain_waits_for_a_disk_that_has_room_again(void **state)
 {
     (void)state;
     struct disk disk;
-    disk_init(&disk);
-    struct scenario *scenario = scenario_on(&disk);
-    struct scenario_player *player = scenario_join(scenario);
-    scenario_join(scenario);
-    scenario_wait(scenario, scenario_is_racing, player, 5000);
-    auth_rig_fill_disk(true);
+    struct scenario *scenario;
+    struct scenario_player *player = race_on_a_full_disk(&disk, &scenario);
     scenario_drain(scenario);
     scenario_run_ms(scenario, 10000);
     assert_int_equal(player->results, 1);

@@ -50,6 +50,14 @@ static uint64_t seats(struct fixture *fixture, const char *event)
     return session_rig_count(&fixture->rig, "paddock_seats", "event", event);
 }
 
+// For the next tick.
+static void send_input(struct fixture *fixture, unsigned slot, uint8_t add)
+{
+    const struct net_msg_input input = {.first_tick = fixture->rig.tick + 1,
+                                        .inputs = bytes_of(&add, 1)};
+    game_session_input(fixture->session, slot, &input);
+}
+
 // Steps until the session is in that phase.
 static void go_to(struct fixture *fixture, enum net_phase phase)
 {
@@ -57,11 +65,8 @@ static void go_to(struct fixture *fixture, enum net_phase phase)
         if (phase == NET_PHASE_FINISHED && fixture->session->phase == NET_PHASE_RACING) {
             // Both count to the target as fast as the game allows.
             for (unsigned slot = 0; slot < 2; slot++) {
-                const uint8_t add = DUEL_ADD_MAX;
-                const struct net_msg_input input = {.first_tick = fixture->rig.tick + 1,
-                                                    .inputs = bytes_of(&add, 1)};
                 if (fixture->session->seats[slot].taken) {
-                    game_session_input(fixture->session, slot, &input);
+                    send_input(fixture, slot, DUEL_ADD_MAX);
                 }
             }
         }
@@ -320,10 +325,7 @@ static void a_dropped_player_lets_go_of_everything(void **state)
 {
     struct fixture *fixture = *state;
     go_to(fixture, NET_PHASE_RACING);
-    const uint8_t add = 1;
-    const struct net_msg_input input = {.first_tick = fixture->rig.tick + 1,
-                                        .inputs = bytes_of(&add, 1)};
-    game_session_input(fixture->session, 0, &input);
+    send_input(fixture, 0, 1);
     session_rig_step(&fixture->rig, 3); // the input and two repetitions
     game_session_drop(fixture->session, 0, fixture->a->conn);
     session_rig_step(&fixture->rig, 30);
@@ -334,10 +336,7 @@ static void a_missing_input_is_stood_in_for_by_the_last_one_for_half_a_second(vo
 {
     struct fixture *fixture = *state;
     go_to(fixture, NET_PHASE_RACING);
-    const uint8_t add = 1;
-    const struct net_msg_input input = {.first_tick = fixture->rig.tick + 1,
-                                        .inputs = bytes_of(&add, 1)};
-    game_session_input(fixture->session, 0, &input);
+    send_input(fixture, 0, 1);
     session_rig_step(&fixture->rig, 1 + RATE / 2);
     assert_int_equal(count_of_a(fixture), 1 + RATE / 2);
     session_rig_step(&fixture->rig, RATE);
