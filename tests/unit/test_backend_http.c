@@ -520,13 +520,17 @@ static void a_notice_that_fails_is_counted_and_forgotten(void **state)
     struct fixture *fixture = *state;
     fixture->rig.config.hook_notify = true;
     http_server_handle(service.server, NULL, NULL);
-    http_server_reply(service.server, status_reply(500, ""));
-    impl->notify(fixture->backend, &notice);
-    while (notices(fixture, "failed") == 0) {
-        auth_rig_run_ms(&fixture->rig, 1);
+    static const unsigned statuses[] = {500, 404, 302};
+    for (unsigned i = 0; i < BASE_COUNT(statuses); i++) {
+        http_server_reply(service.server, status_reply(statuses[i], ""));
+        impl->notify(fixture->backend, &notice);
+        while (notices(fixture, "failed") + notices(fixture, "sent") <= i) {
+            auth_rig_run_ms(&fixture->rig, 1);
+        }
     }
     auth_rig_run_ms(&fixture->rig, 300);
-    assert_int_equal(requests(), 1);
+    assert_int_equal(notices(fixture, "failed"), BASE_COUNT(statuses));
+    assert_int_equal(requests(), BASE_COUNT(statuses));
 }
 
 // ---- starts
