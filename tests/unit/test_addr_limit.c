@@ -206,6 +206,21 @@ static void a_flood_of_addresses_never_forgets_an_open_connection(void **state)
     net_addr_limit_destroy(limit);
 }
 
+// Whoever comes into the place of one that was blocked.
+static void nobody_inherits_what_another_address_has_done(void **state)
+{
+    (void)state;
+    struct net_addr_limit *limit = limit_with_failures(1);
+    struct net_addr addr = ip("203.0.113.0");
+    for (uint32_t i = 0; i < 5000; i++) {
+        bytes_put_u32(addr.ip + 12, 0xcb000000u + i);
+        assert_int_equal(net_addr_limit_attempt(limit, &addr, S), NET_ADDR_OK);
+        assert_false(net_addr_limit_fail(limit, &addr, S));
+        assert_true(net_addr_limit_fail(limit, &addr, S));
+    }
+    net_addr_limit_destroy(limit);
+}
+
 static void a_wrong_prefix_is_named(void **state)
 {
     (void)state;
@@ -232,6 +247,7 @@ int main(void)
         cmocka_unit_test(zero_means_no_limit),
         cmocka_unit_test(trusted_proxies_are_exempt),
         cmocka_unit_test(a_flood_of_addresses_never_forgets_an_open_connection),
+        cmocka_unit_test(nobody_inherits_what_another_address_has_done),
         cmocka_unit_test(a_wrong_prefix_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

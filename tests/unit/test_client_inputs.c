@@ -98,6 +98,8 @@ static void what_the_server_has_simulated_is_dropped(void **state)
     expect(&inputs, 0, 0);
     add(&inputs, 50);
     expect(&inputs, 50, 1);
+    net_client_inputs_drop_through(&inputs, 51); // the next one
+    expect(&inputs, 0, 0);
 }
 
 static void the_largest_inputs_fill_a_message_exactly(void **state)

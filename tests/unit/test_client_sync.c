@@ -92,7 +92,7 @@ static void an_earlier_snapshot_corrects_a_late_welcome_at_once(void **state)
     net_client_sync_add_rtt(&sync, 40000);
     net_client_sync_start(&sync, RATE, 1000, time_of(1000) + 300 * MS);
     assert_int_equal(net_client_sync_server_tick(&sync, time_of(1100) + MS), 1086);
-    net_client_sync_heard(&sync, 1010, time_of(1010) + 20 * MS);
+    net_client_sync_heard(&sync, 1030, time_of(1030) + 20 * MS);
     assert_int_equal(net_client_sync_server_tick(&sync, time_of(1100) + MS), 1100);
 }
 
@@ -138,6 +138,9 @@ static void a_margin_of_one_to_two_ticks_is_left_alone(void **state)
     net_client_sync_add_margin(&sync, 20, START);
     net_client_sync_add_margin(&sync, 40, START);
     assert_int_equal(net_client_sync_lead_ms(&sync), 70);
+    struct net_client_sync beyond = started();
+    net_client_sync_add_margin(&beyond, 41, START);
+    assert_int_equal(net_client_sync_lead_ms(&beyond), 68);
     net_client_sync_add_margin(&sync, 19, START);
     assert_int_equal(net_client_sync_lead_ms(&sync), 81);
 }

@@ -131,6 +131,20 @@ static void a_tls_handshake_is_cut_off_without_a_word(void **state)
     assert_int_equal(end->sent.size, 0);
 }
 
+// What looks like one later is only a length.
+static void a_tls_handshake_is_the_first_thing_that_comes(void **state)
+{
+    (void)state;
+    for (size_t chop = 0; chop < 2; chop++) {
+        struct layer_end end;
+        layer_end_init(&end, true, stack);
+        assert_int_equal(layer_end_up(&end), 0);
+        assert_int_equal(layer_end_feed(&end, bytes_of("\0\0\0\1a\x16\x03\x01\x02", 9), chop),
+                         NET_CLOSE_TOO_BIG);
+        layer_end_finish(&end);
+    }
+}
+
 static void a_message_that_is_refused_above_ends_the_feed(void **state)
 {
     struct layer_end *end = *state;
@@ -237,6 +251,7 @@ int main(void)
         ONE(a_length_over_the_limit_is_too_big_before_its_bytes_come),
         ONE(a_bad_length_is_found_in_every_cut),
         ONE(a_tls_handshake_is_cut_off_without_a_word),
+        cmocka_unit_test(a_tls_handshake_is_the_first_thing_that_comes),
         ONE(a_message_that_is_refused_above_ends_the_feed),
         ONE(writing_puts_the_length_in_front),
         ONE(closing_says_code_and_reason_once_and_ends_our_half),

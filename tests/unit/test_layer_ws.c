@@ -194,6 +194,7 @@ static void a_close_is_echoed_once_and_ends_our_half(void **state)
     assert_true(end->is_shut);
     layer_end_expect_sent(end, "\x88\x02\x0f\xa3", 4);
     assert_int_equal(feed(end, 0x82, "late", 4, 0), 0); // ignored (RFC 6455 5.5.1)
+    assert_int_equal(feed(end, 0xff, "nonsense", 8, 0), 0);
     assert_int_equal(end->messages, 0);
 }
 

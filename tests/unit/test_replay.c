@@ -251,6 +251,7 @@ static void a_wrong_setup_is_named(void **state)
         {AT_GAME, 64, range},
         {AT_GAME + 1, 'l', "the replay is of another game, lace"},
         {AT_GAME + 2, 0, range},
+        {AT_GAME + 2, ' ', range},
         {AT_GAME + 2, 0xe4, range},
         {AT_MAP + 1, 'e', "the replay is of another map, eval"},
         {AT_FIXED, 0, "the map oval is not as it was in the race"},
