@@ -376,13 +376,14 @@ class Log(Caller):
             return send
         for number, scheme, token in ((1, "ws", server.token("P1").encode()), (2, "wss", server.token("P2").encode()),
                                       (3, "ws", b"{}"),
-                                      (4, "ws", b'{"unisavePlayerId":"A","fusionPlayerToken":"x"}')):
-            self.request(server, scheme, self.PAGE, self.address(number), then=hello(token))
+                                      (4, "ws", b'{"unisavePlayerId":"A","fusionPlayerToken":"x"}'), (5, "ws", None)):
+            self.request(server, scheme, self.PAGE, self.address(number), then=token and hello(token))
             server.wait_event("connection_closed", remote=f"192.0.2.{number}:{number}")
         admitted = self.BEGIN + ["player_joined", "player_admitted"] + self.END
         kicked = ["token_refused", "connection_closed", "stranger_kicked"]
         self.assertEqual(self.lines(server), {1: admitted, 2: admitted, 3: self.BEGIN + kicked,
-                                              4: self.BEGIN + ["player_joined"] + self.END})
+                                              4: self.BEGIN + ["player_joined"] + self.END,
+                                              5: self.BEGIN + ["connection_closed"]})
 
     def test_so_has_every_line_about_who_did_not_come_in_and_other_transports(self):
         server = self.start("--listen=tcp://127.0.0.1:0?proxy=1", listen=("ws", "udp"))
