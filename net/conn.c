@@ -31,8 +31,8 @@ struct conn {
     uint32_t next_free;
     bool ending;
     unsigned text_echoes;
-    struct net_conn_info info; // a copy, valid until `closed` has returned
     struct net_bucket messages, bytes;
+    struct net_conn_info info;  // a copy, valid until `closed` has returned
     struct loop_timer deadline; // of the hello, or now: what could not end the connection at once
     uint16_t deadline_code;
 };

@@ -105,6 +105,27 @@ static enum net_enet_filter_verdict filter_plain(void *user, const struct net_ad
     return NET_ENET_FILTER_TAKE;
 }
 
+// Thousands of peers do not fit into the cache, and each datagram is for another one: waiting for
+// memory is most of what reading costs beside the kernel.
+static void fetch_plain(void *user, struct bytes_span datagram, bool again)
+{
+    struct net_enet_host *host = user;
+    struct net_enet_guard_head head;
+    if (!net_enet_guard_head(datagram, &head) || head.peer >= host->peers_used) {
+        return;
+    }
+    const ENetPeer *peer = &host->enet->peers[head.peer];
+    if (again) {
+        net_enet_host_prefetch(peer->channels, host->setup.channels * sizeof(ENetChannel));
+    } else {
+        net_enet_host_prefetch(peer, sizeof(*peer));
+        net_enet_host_prefetch(&host->peers[head.peer], sizeof(*host->peers));
+    }
+    if (host->setup.calls->fetch) {
+        host->setup.calls->fetch(host->setup.user, peer, again);
+    }
+}
+
 // What ENet does not see of a session's datagrams is counted as traffic here.
 static enum net_enet_filter_verdict filter_dtls(void *user, const struct net_addr *from,
                                                 uint8_t *datagram, size_t *size, size_t room)
@@ -664,6 +685,7 @@ static bool open_socket(struct net_enet_host *host)
     const struct net_enet_setup *setup = &host->setup;
     host->filter = (struct net_enet_filter){
         .wants_more = wants_more,
+        .fetch = host->dtls ? NULL : fetch_plain,
         .receive = host->dtls ? filter_dtls : filter_plain,
         .seal = host->dtls ? seal : NULL,
         .user = host,

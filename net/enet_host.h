@@ -21,6 +21,9 @@ struct net_enet_user {
     bool (*admit)(void *user, const struct net_addr *remote);
     // As from enet_host_service(); never NONE. A received packet is the user's to destroy.
     void (*event)(void *user, const ENetEvent *event);
+    // A packet of this peer is about to come, as in struct net_enet_filter. Not with DTLS. May be
+    // NULL.
+    void (*fetch)(void *user, const ENetPeer *peer, bool again);
     // With DTLS. What the next session begins with, a reference of its own; and a client who got
     // none (see struct net_dtls_user).
     struct net_tls_credentials *(*credentials)(void *user);
@@ -86,6 +89,14 @@ struct net_enet_host {
     uint32_t cookie;      // 0 = none yet
     struct error problem; // why there is no session
 };
+
+// Has the processor read memory that will be needed soon. Any address will do, NULL as well.
+static inline void net_enet_host_prefetch(const void *memory, size_t size)
+{
+    for (size_t i = 0; i < size; i += 64) {
+        __builtin_prefetch((const void *)((uintptr_t)memory + i));
+    }
+}
 
 // NULL with errno set.
 struct net_enet_host *net_enet_host_create(const struct net_enet_setup *setup);

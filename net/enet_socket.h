@@ -41,6 +41,9 @@ enum net_enet_filter_verdict {
 struct net_enet_filter {
     // Asked before each datagram: false ends the reading for now. May be NULL.
     bool (*wants_more)(void *user);
+    // What a datagram is for should be in the cache when its turn comes: told twice of each, the
+    // second time when what the first has fetched is there. May be NULL.
+    void (*fetch)(void *user, struct bytes_span datagram, bool again);
     // May change the datagram in place (`room` bytes from its start are there) and its size.
     enum net_enet_filter_verdict (*receive)(void *user, const struct net_addr *from,
                                             uint8_t *datagram, size_t *size, size_t room);

@@ -35,6 +35,7 @@ enum {
 #define PING_MS            1500 // a server's, of a client that it has to send nothing reliable
 #define SPARE_PEERS_MAX    256
 #define WAITING_BYTES      (64 << 10) // received and not yet taken, per peer of a listener
+#define USER_BYTES         128        // of a link's user, needed for every message
 #define DIAL_WAITING_BYTES (1 << 20)  // a client may take its messages late
 
 enum link_state {
@@ -408,7 +409,19 @@ static void on_failed(void *user, const struct net_addr *remote, const char *pro
     net_tls_log_failure(endpoint->base.url, ++endpoint->hub->last_number, remote, problem, alert);
 }
 
+static void on_fetch(void *user, const ENetPeer *peer, bool again)
+{
+    const struct enet_port *port = user;
+    const struct enet_link *link = &port->links[net_enet_host_index(port->host, peer)];
+    if (again) {
+        net_enet_host_prefetch(link->base.user, USER_BYTES);
+    } else {
+        net_enet_host_prefetch(link, sizeof(*link));
+    }
+}
+
 static const struct net_enet_user host_user = {
+    .fetch = on_fetch,
     .admit = on_admit,
     .event = on_event,
     .credentials = on_credentials,

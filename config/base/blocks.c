@@ -57,6 +57,7 @@ void *blocks_take(struct blocks *blocks, size_t size)
         return malloc(SMALLEST << class);
     }
     memcpy(&blocks->free[class], block, sizeof(block));
+    __builtin_prefetch(blocks->free[class], 1); // the next one to be taken has gone cold by now
     blocks->kept -= SMALLEST << class;
     return block;
 }
