@@ -76,7 +76,11 @@ static void unlink_call(struct auth_call *call)
 static void verify_work(void *context)
 {
     struct auth_call *call = context;
-    call->verdict = auth_embedded_store_verify(call->embedded->db, &call->token);
+    struct auth_db *db = call->embedded->db;
+    call->verdict = auth_embedded_store_verify(db, &call->token);
+    if (call->verdict == AUTH_ERROR) {
+        error_set(&call->error, "%s", auth_db_reason(db));
+    }
 }
 
 static void report_work(void *context)
@@ -90,6 +94,9 @@ static void answer(struct auth_call *call)
 {
     static const struct auth_attributes nothing_more;
     if (call->verify_done) {
+        if (call->verdict == AUTH_ERROR) {
+            log_peer(LOG_WARN, "embedded_store_failed", LOG_S("reason", call->error.text));
+        }
         call->verify_done(call->context, call->verdict, &nothing_more);
         return;
     }

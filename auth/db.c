@@ -366,6 +366,17 @@ static bool transact(struct auth_db *db, const char *sql)
     return ok;
 }
 
+bool auth_db_is_in_place(struct auth_db *db)
+{
+    int moved = 0; // stays 0 where SQLite has no file to look for
+    (void)sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+    if (moved) {
+        snprintf(db->reason, sizeof(db->reason),
+                 "the file was moved, deleted or replaced: put it back or restart the server");
+    }
+    return !moved;
+}
+
 bool auth_db_begin(struct auth_db *db)
 {
     return transact(db, "BEGIN IMMEDIATE");

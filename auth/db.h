@@ -71,6 +71,10 @@ bool auth_db_begin(struct auth_db *db) BASE_MUST_USE;
 bool auth_db_commit(struct auth_db *db) BASE_MUST_USE;
 void auth_db_rollback(struct auth_db *db);
 
+// False when another file, or none, is where this one was opened. It can still be read and written,
+// but what is stored in it then is gone with the last process that has it open.
+bool auth_db_is_in_place(struct auth_db *db) BASE_MUST_USE;
+
 // What the last failed call met, for one log line.
 const char *auth_db_reason(const struct auth_db *db);
 

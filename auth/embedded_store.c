@@ -99,6 +99,9 @@ enum auth_verdict auth_embedded_store_verify(struct auth_db *db, const struct au
     uint8_t expected[AUTH_CRYPTO_SHA256_BYTES] = {0};
     uint8_t given[AUTH_CRYPTO_SHA256_BYTES];
     bool known = false;
+    if (!auth_db_is_in_place(db)) { // tokens are issued in another file by now
+        return AUTH_ERROR;
+    }
     auth_crypto_sha256(bytes_of_string(token->player_token), given);
     auth_db_bind_text(db, SQL_FIND_PLAYER, 0, token->player_id);
     enum auth_db_step step = auth_db_step(db, SQL_FIND_PLAYER);
@@ -149,9 +152,9 @@ static enum auth_db_step store_in_transaction(struct auth_db *db, const char *ra
 enum auth_delivery auth_embedded_store_result(struct auth_db *db, const char *race_id,
                                               const char *body, struct error *error)
 {
-    bool in_transaction = auth_db_begin(db);
+    bool can_store = auth_db_is_in_place(db) && auth_db_begin(db);
     enum auth_db_step step =
-        in_transaction ? store_in_transaction(db, race_id, body, error) : AUTH_DB_FAILED;
+        can_store ? store_in_transaction(db, race_id, body, error) : AUTH_DB_FAILED;
     if (step == AUTH_DB_DONE && auth_db_commit(db)) {
         return AUTH_DELIVERED;
     }

@@ -202,6 +202,9 @@ static void transact(struct outbox_job *job, bool (*statements_of)(struct outbox
 static bool commit_statements(struct outbox_job *job)
 {
     struct auth_db *db = job->outbox->db;
+    if (!auth_db_is_in_place(db)) {
+        return false;
+    }
     auth_db_bind_text(db, SQL_IS_COMMITTED, 0, job->race_id);
     enum auth_db_step step = auth_db_step(db, SQL_IS_COMMITTED);
     if (step == AUTH_DB_ROW) {

@@ -139,7 +139,7 @@ static void on_committed(void *context, bool ok)
     struct game_results *results = pending->results;
     if (!ok) {
         log_peer(LOG_ERROR, "result_commit_failed", LOG_S("race", pending->race_id),
-                 LOG_S("mend", "the outbox database cannot be written: free space on its disk"));
+                 LOG_S("mend", "the outbox database cannot be written; outbox_failed says why"));
         retry_later(pending);
         return;
     }

@@ -7,12 +7,15 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "auth/embedded_store.h"
+#include "config/base/log.h"
 #include "tests/support/backend_suite.h"
 
 #define ROUNDS 400
@@ -121,7 +124,8 @@ static void a_worker_without_a_place_cannot_begin(void **state)
     auth_rig_finish(&rig);
 }
 
-// The file's table is damaged while the server runs: nobody gets in, and it is no "no" either.
+// The file's table is damaged while the server runs: nobody gets in, it is no "no" either, and the
+// log says why.
 static void a_file_that_fails_is_an_error_and_neither_yes_nor_no(void **state)
 {
     (void)state;
@@ -137,9 +141,18 @@ static void a_file_that_fails_is_an_error_and_neither_yes_nor_no(void **state)
     fclose(file);
     struct answers answers = {0};
     struct auth_verify_request request = {.token = &token};
+    char text[1024];
+    FILE *logged = tmpfile();
+    assert_non_null(logged);
+    log_open(fileno(logged), LOG_WARN, LOG_FORMAT_TEXT, &rig.clock);
     assert_non_null(impl->verify(backend, &request, on_verdict, &answers));
     auth_rig_until(&rig, &answers.count, 1);
+    log_open(STDERR_FILENO, LOG_ERROR, LOG_FORMAT_TEXT, NULL);
     assert_int_equal(answers.verdict, AUTH_ERROR);
+    rewind(logged);
+    text[fread(text, 1, sizeof(text) - 1, logged)] = '\0';
+    fclose(logged);
+    assert_non_null(strstr(text, "embedded_store_failed reason=\"file is not a database\""));
     impl->destroy(backend);
     auth_rig_finish(&rig);
 }

@@ -312,6 +312,29 @@ static void a_transaction_is_all_or_nothing(void **state)
     auth_db_close(db);
 }
 
+static void a_file_is_in_place_while_it_has_its_name(void **state)
+{
+    struct fixture *fixture = *state;
+    char aside[AUTH_RIG_PATH_BYTES];
+    auth_rig_path(&fixture->rig, "aside.db", aside);
+    struct auth_db *db = open_thing(fixture, &things);
+    assert_true(auth_db_is_in_place(db));
+    assert_int_equal(rename(fixture->path, aside), 0);
+    assert_false(auth_db_is_in_place(db));
+    assert_non_null(strstr(auth_db_reason(db), "moved, deleted or replaced"));
+    struct auth_db *other = open_thing(fixture, &things); // another one of the name
+    assert_false(auth_db_is_in_place(db));
+    auth_db_close(other);
+    assert_int_equal(rename(aside, fixture->path), 0);
+    assert_true(auth_db_is_in_place(db));
+    auth_db_close(db);
+
+    snprintf(fixture->path, sizeof(fixture->path), ":memory:");
+    db = open_thing(fixture, &things);
+    assert_true(auth_db_is_in_place(db));
+    auth_db_close(db);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -330,6 +353,7 @@ int main(void)
         TEST(many_processes_may_open_a_shared_new_file_at_once),
         TEST(values_that_break_the_rules_are_refused_and_a_full_disk_only_fails),
         TEST(a_transaction_is_all_or_nothing),
+        TEST(a_file_is_in_place_while_it_has_its_name),
     };
     return cmocka_run_group_tests_name("db", tests, NULL, NULL);
 }

@@ -325,6 +325,20 @@ static void a_full_disk_is_a_reason_to_come_again(void **state)
     json_decref(printed);
 }
 
+static void a_file_that_was_deleted_answers_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct auth_token token;
+    char body[1024];
+    assert_true(issue(fixture, "P1", &token));
+    assert_int_equal(unlink(fixture->path), 0);
+    // The command makes a new file of the name: a token in it is not one that the server denies.
+    assert_true(issue(fixture, "P1", &token));
+    assert_int_equal(auth_embedded_store_verify(fixture->db, &token), AUTH_ERROR);
+    assert_int_equal(store(fixture, "race-1", auth_rig_body("race-1", body)), AUTH_RETRY);
+    assert_non_null(strstr(fixture->error.text, "moved, deleted or replaced"));
+}
+
 struct stalled_reader {
     struct fixture *fixture;
     enum auth_delivery delivery;
@@ -391,6 +405,7 @@ int main(void)
         TEST(a_race_that_nobody_finished_has_no_winner),
         TEST(what_is_no_race_result_is_refused_and_not_stored),
         TEST(a_full_disk_is_a_reason_to_come_again),
+        TEST(a_file_that_was_deleted_answers_nothing),
         TEST(a_reader_in_the_middle_does_not_hold_up_a_writer),
         TEST(another_process_that_writes_too_long_is_a_reason_to_come_again),
     };

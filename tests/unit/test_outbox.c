@@ -334,6 +334,22 @@ static void a_sync_that_fails_is_a_commit_that_fails(void **state)
     expect_counts(fixture, 2, 0, 0);
 }
 
+static void nothing_is_final_in_a_file_that_was_moved_away(void **state)
+{
+    struct fixture *fixture = *state;
+    char aside[AUTH_RIG_PATH_BYTES];
+    auth_rig_path(&fixture->rig, "aside.db", aside);
+    assert_true(commit(fixture, "race-1"));
+    assert_int_equal(rename(fixture->path, aside), 0);
+    assert_false(commit(fixture, "race-2"));
+    // What was final before is not held up by it.
+    assert_true(settle(fixture, take(fixture)->id, AUTH_OUTBOX_DELIVERED));
+    assert_int_equal(rename(aside, fixture->path), 0);
+    assert_true(commit(fixture, "race-2"));
+    reopen(fixture);
+    expect_counts(fixture, 1, 1, 0);
+}
+
 static void a_result_that_fails_in_the_middle_leaves_nothing(void **state)
 {
     struct fixture *fixture = *state;
@@ -530,6 +546,7 @@ int main(void)
         TEST(delivered_rows_beyond_the_newest_are_deleted),
         TEST(every_yes_was_synced_to_the_disk_and_so_was_the_new_files_name),
         TEST(a_sync_that_fails_is_a_commit_that_fails),
+        TEST(nothing_is_final_in_a_file_that_was_moved_away),
         TEST(a_result_that_fails_in_the_middle_leaves_nothing),
         TEST(a_full_disk_refuses_and_keeps_nothing_half),
         TEST(a_full_queue_takes_nothing_and_calls_nobody),
