@@ -29,18 +29,25 @@ bool game_preflight_needs_certificate(const struct config *config)
     return false;
 }
 
-bool game_preflight_replay_dir(const struct config *config, struct error *error)
+static bool is_usable_folder(const char *setting, const char *path, int how, const char *mend,
+                             struct error *error)
 {
     struct stat status;
-    const char *path = config->replay_dir;
     if (!path[0]) {
         return true;
     }
-    if (stat(path, &status) != 0 || access(path, W_OK | X_OK) != 0) {
-        return error_set(error, "--replay-dir %s: %s; give a folder that can be written to", path,
-                         strerror(errno));
+    if (stat(path, &status) != 0 || access(path, how) != 0) {
+        return error_set(error, "--%s %s: %s; %s", setting, path, strerror(errno), mend);
     }
-    return S_ISDIR(status.st_mode) || error_set(error, "--replay-dir %s: not a folder", path);
+    return S_ISDIR(status.st_mode) || error_set(error, "--%s %s: not a folder", setting, path);
+}
+
+bool game_preflight_folders(const struct config *config, struct error *error)
+{
+    return is_usable_folder("replay-dir", config->replay_dir, W_OK | X_OK,
+                            "give a folder that can be written to", error) &&
+           is_usable_folder("auth-token-dir", config->auth_token_dir, X_OK,
+                            "give a folder that can be entered", error);
 }
 
 static bool can_limit_addresses(const struct config *config, struct error *error)
@@ -103,8 +110,8 @@ static bool can_load_maps(const struct config *config, struct error *error)
 bool game_preflight(const struct config *config, struct error_list *errors)
 {
     static bool (*const checks[])(const struct config *config, struct error *error) = {
-        can_limit_addresses, can_load_origins, can_load_passwords,       can_load_certificates,
-        can_use_backend,     can_load_maps,    game_preflight_replay_dir};
+        can_limit_addresses, can_load_origins, can_load_passwords,    can_load_certificates,
+        can_use_backend,     can_load_maps,    game_preflight_folders};
     unsigned before = errors->count;
     struct error error;
     for (unsigned i = 0; i < config->listen.count; i++) {

@@ -11,9 +11,9 @@
 // True when there is none.
 bool game_preflight(const struct config *config, struct error_list *errors) BASE_MUST_USE;
 
-// True when a listener speaks TLS.
+// True when a listener speaks TLS or DTLS.
 bool game_preflight_needs_certificate(const struct config *config);
-// False with *error when --replay-dir is given and no file can be made there.
-bool game_preflight_replay_dir(const struct config *config, struct error *error) BASE_MUST_USE;
+// False with *error when --replay-dir or --auth-token-dir is given and cannot be used.
+bool game_preflight_folders(const struct config *config, struct error *error) BASE_MUST_USE;
 
 #endif

@@ -194,7 +194,7 @@ static bool open_sessions(struct game_server *server, struct error *error)
 {
     const struct config *config = server->env.config;
     server->maps = game_maps_load(server->sim, config, error);
-    if (!server->maps || !game_preflight_replay_dir(config, error)) {
+    if (!server->maps) {
         return false;
     }
     struct game_results_env results = {
@@ -367,9 +367,9 @@ struct game_server *game_server_create(const struct game_server_env *env, struct
                    server->counters);
     server->worker =
         worker_create(server->loop, "disk", WORKER_JOBS_MAX, !env->single_threaded, error);
-    if (!server->worker || !open_backend(server, error) || !open_connections(server, error) ||
-        !open_doors(server, error) || !open_listeners(server, error) ||
-        !open_admin(server, error)) {
+    if (!server->worker || !game_preflight_folders(config, error) || !open_backend(server, error) ||
+        !open_connections(server, error) || !open_doors(server, error) ||
+        !open_listeners(server, error) || !open_admin(server, error)) {
         goto fail;
     }
     log_event(LOG_INFO, "ready", LOG_U("listeners", config->listen.count),

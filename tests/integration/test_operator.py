@@ -76,8 +76,10 @@ class Mistakes(TestCase):
             self.assertEqual(done.returncode, 1, words)
             self.assertIn("No space left", done.stderr)
 
-    def test_a_replay_folder_that_is_none(self):
+    def test_folders_that_are_none(self):
         self.refused(1, "--replay-dir /nowhere", "--dev", self.data, "--listen=udp://127.0.0.1:0", "--replay-dir=/nowhere")
+        self.refused(1, "--auth-token-dir /nowhere", "--dev", self.data, "--listen=ws://127.0.0.1:0", "--auth-cookie=AUTH",
+                     "--allow-origins=https://play.example.com", "--auth-token-dir=/nowhere")
 
     def test_a_port_that_is_taken(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:

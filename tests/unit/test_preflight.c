@@ -70,6 +70,8 @@ static void one_broken_thing_is_one_line(void **state)
         {"track", "nowhere", "--track nowhere: no such track; there are harbour"},
         {"track-dir", "/nowhere", "--track-dir /nowhere"},
         {"replay-dir", "/nowhere", "--replay-dir /nowhere: No such file or directory"},
+        {"auth-token-dir", "/nowhere", "--auth-token-dir /nowhere: No such file or directory"},
+        {"auth-token-dir", "/bin/sh", "--auth-token-dir /bin/sh: not a folder"},
     };
     for (size_t i = 0; i < BASE_COUNT(rows); i++) {
         end(state);
