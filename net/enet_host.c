@@ -395,7 +395,6 @@ static void on_event(struct net_enet_host *host, const ENetEvent *event)
         struct net_enet_peer *known = &host->peers[net_enet_host_index(host, event->peer)];
         struct net_addr remote;
         *known = (struct net_enet_peer){.host = host};
-        host->unproven -= event->data == 0 && host->unproven > 0;
         if (host->dtls) {
             net_enet_host_remote(host, event->peer, &remote);
             known->session = net_dtls_use(host->dtls, &remote);
@@ -533,6 +532,16 @@ static void reconcile_waiting(ENetPeer *peer)
     }
 }
 
+// Without a cookie, and without a message on the first channel. That he has acknowledged our answer
+// proves little: a slot's number and two bits are all that there is to guess.
+static bool is_unproven(const ENetPeer *peer)
+{
+    bool silent = peer->state == ENET_PEER_STATE_ACKNOWLEDGING_CONNECT ||
+                  (peer->state == ENET_PEER_STATE_CONNECTED &&
+                   peer->channels[0].incomingReliableSequenceNumber == 0);
+    return silent && peer->eventData == 0;
+}
+
 static void sweep(struct net_enet_host *host)
 {
     size_t used = 1;
@@ -541,9 +550,8 @@ static void sweep(struct net_enet_host *host)
     for (size_t i = 0; i < host->peers_used; i++) {
         ENetPeer *peer = &host->enet->peers[i];
         sweep_half_open(host, peer, &host->peers[i]);
-        bool half_open = peer->state == ENET_PEER_STATE_ACKNOWLEDGING_CONNECT;
-        host->half_open |= half_open;
-        host->unproven += half_open && peer->eventData == 0;
+        host->half_open |= peer->state == ENET_PEER_STATE_ACKNOWLEDGING_CONNECT;
+        host->unproven += is_unproven(peer);
         sweep_goodbye(host, peer, &host->peers[i]);
         if (peer->state != ENET_PEER_STATE_DISCONNECTED) {
             reconcile_waiting(peer);

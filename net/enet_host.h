@@ -77,7 +77,7 @@ struct net_enet_host {
     bool leaving;   // a goodbye was among them
     bool unsent;
     bool half_open; // some peer is, maybe: it is to be swept though nothing comes
-    // A listener's: peers that are half open without a cookie, at most so many.
+    // A listener's: peers that have shown no cookie and said nothing yet, at most so many.
     unsigned unproven, unproven_max;
     struct net_udp_cookies cookies;
     struct net_dtls *dtls; // NULL without

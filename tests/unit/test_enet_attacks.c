@@ -298,6 +298,33 @@ static void forgers_leave_room_for_who_shows_a_cookie(void **state)
     assert_true(gets_in_with(rig, ask_for_cookie(rig)));
 }
 
+// An acknowledgement can be forged, too.
+static void whoever_connects_and_says_nothing_is_not_proven_either(void **state)
+{
+    struct enet_rig *rig = *state;
+    ENetHost *silent[ENET_RIG_PEERS];
+    rig->any_bytes = true;
+    for (unsigned i = 0; i < rig->host->unproven_max; i++) {
+        silent[i] = rig->client = enet_host_create(NULL, 1, 2, 0, 0);
+        assert_true(gets_in_with(rig, 0));
+    }
+    ENetPeer *first = silent[0]->peers;
+    rig->client = enet_host_create(NULL, 1, 2, 0, 0);
+    assert_false(gets_in_with(rig, 0));
+    assert_true(gets_in_with(rig, ask_for_cookie(rig)));
+    enet_peer_send(first, 0, enet_packet_create("hello", 5, ENET_PACKET_FLAG_RELIABLE));
+    enet_host_flush(silent[0]);
+    for (unsigned ms = 0; ms < 200; ms++) {
+        enet_rig_serve(rig);
+    }
+    enet_host_destroy(rig->client);
+    rig->client = enet_host_create(NULL, 1, 2, 0, 0);
+    assert_true(gets_in_with(rig, 0));
+    for (unsigned i = 0; i < rig->host->unproven_max; i++) {
+        enet_host_destroy(silent[i]);
+    }
+}
+
 static void after_the_forgers_stock_clients_get_in_again(void **state)
 {
     struct enet_rig *rig = *state;
@@ -407,6 +434,7 @@ int main(void)
         TWO(a_cookie_is_good_for_its_address_and_time, setup_required),
         TWO(where_cookies_are_off_nobody_gets_one_and_nobody_needs_one, setup_off),
         ONE(forgers_leave_room_for_who_shows_a_cookie),
+        ONE(whoever_connects_and_says_nothing_is_not_proven_either),
         ONE(after_the_forgers_stock_clients_get_in_again),
         ONE(who_is_not_proven_hears_less_than_he_says),
         TWO(who_is_not_proven_hears_less_than_he_says, setup_off),
