@@ -114,7 +114,7 @@ static void it_belongs_to_nobody_else(void **state)
     if (chown(path, 4711, (gid_t)-1) != 0) {
         skip(); // only root gives files away
     }
-    expect_bad(path, "chown it to the server's user");
+    expect_bad(path, "the server's user"); // whether root may read it or not
 }
 
 static void keys_that_are_made_are_not_the_same(void **state)
