@@ -213,6 +213,12 @@ static void embedded_destroy(struct auth_backend *backend)
     free_if_over(embedded);
 }
 
+static bool embedded_preflight(const struct config *config, struct error *error)
+{
+    return config_data_path_check(config, config->embedded_db, "players.db", error) ||
+           error_prefix(error, "embedded backend");
+}
+
 // Makes no file: the one who checks may be another user than the one who serves.
 static bool check_missing(const char *path, FILE *out, struct error *error)
 {
@@ -259,6 +265,7 @@ const struct auth_backend_impl auth_backend_embedded = {
     .cancel = embedded_cancel,
     .destroy = embedded_destroy,
     .check = embedded_check,
+    .preflight = embedded_preflight,
 };
 
 // ---- the command line

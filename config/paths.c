@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 bool config_make_folders(const char *folder, const char *setting, struct error *error)
 {
@@ -50,17 +51,67 @@ static bool data_folder(const struct config *config, char folder[LIMIT_PATH_BYTE
     return format_fits(snprintf(folder, LIMIT_PATH_BYTES, "."), error);
 }
 
-bool config_data_path(const struct config *config, const char *setting, const char *file_name,
-                      char path[LIMIT_PATH_BYTES], struct error *error)
+static bool file_path(const struct config *config, const char *setting, const char *file_name,
+                      char folder[LIMIT_PATH_BYTES], char path[LIMIT_PATH_BYTES],
+                      struct error *error)
 {
+    folder[0] = '\0';
     if (setting[0]) {
         return format_fits(snprintf(path, LIMIT_PATH_BYTES, "%s", setting), error);
     }
+    return data_folder(config, folder, error) &&
+           format_fits(snprintf(path, LIMIT_PATH_BYTES, "%.*s/%s", LIMIT_PATH_BYTES - 64, folder,
+                                file_name),
+                       error);
+}
+
+bool config_data_path(const struct config *config, const char *setting, const char *file_name,
+                      char path[LIMIT_PATH_BYTES], struct error *error)
+{
     char folder[LIMIT_PATH_BYTES];
-    if (!data_folder(config, folder, error) || !config_make_folders(folder, "data-dir", error)) {
+    return file_path(config, setting, file_name, folder, path, error) &&
+           (folder[0] == '\0' || config_make_folders(folder, "data-dir", error));
+}
+
+// ---- before there is anything
+
+static void cut_to_parent(char path[LIMIT_PATH_BYTES])
+{
+    char *slash = strrchr(path, '/');
+    if (slash) {
+        slash[slash == path] = '\0'; // "/" stays
+    } else {
+        memcpy(path, ".", sizeof("."));
+    }
+}
+
+static bool can_write(const char *path, bool is_folder, struct error *error)
+{
+    struct stat status;
+    if (stat(path, &status) != 0 || access(path, W_OK | (is_folder ? X_OK : R_OK)) != 0) {
+        return error_set(error, "cannot write %s: %s", path, strerror(errno));
+    }
+    return S_ISDIR(status.st_mode) == is_folder ||
+           error_set(error, "cannot write %s: it is %s folder", path, is_folder ? "no" : "a");
+}
+
+bool config_data_path_check(const struct config *config, const char *setting, const char *file_name,
+                            struct error *error)
+{
+    char folder[LIMIT_PATH_BYTES];
+    char path[LIMIT_PATH_BYTES];
+    if (!file_path(config, setting, file_name, folder, path, error)) {
         return false;
     }
-    return format_fits(
-        snprintf(path, LIMIT_PATH_BYTES, "%.*s/%s", LIMIT_PATH_BYTES - 64, folder, file_name),
-        error);
+    if (strcmp(path, ":memory:") == 0) {
+        return true;
+    }
+    if (access(path, F_OK) == 0) {
+        return can_write(path, false, error);
+    }
+    bool is_ours = folder[0] != '\0'; // and would be made
+    do {
+        cut_to_parent(path);
+    } while (is_ours && access(path, F_OK) != 0 && errno == ENOENT);
+    return can_write(path, true, error);
 }

@@ -18,4 +18,9 @@ bool config_data_path(const struct config *config, const char *setting, const ch
 bool config_make_folders(const char *folder, const char *setting, struct error *error)
     BASE_MUST_USE;
 
+// Whether that file could be written, or made where it is missing. Makes nothing. False with one
+// line in *error that names what cannot be written.
+bool config_data_path_check(const struct config *config, const char *setting, const char *file_name,
+                            struct error *error) BASE_MUST_USE;
+
 #endif

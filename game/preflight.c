@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "auth/backend.h"
+#include "config/paths.h"
 #include "game/maps.h"
 #include "net/addr_limit.h"
 #include "net/origins.h"
@@ -100,6 +101,12 @@ static bool can_use_backend(const struct config *config, struct error *error)
     return !impl->preflight || impl->preflight(config, error);
 }
 
+static bool can_write_outbox(const struct config *config, struct error *error)
+{
+    return config_data_path_check(config, config->outbox_db, "outbox.db", error) ||
+           error_prefix(error, "results outbox");
+}
+
 static bool can_load_maps(const struct config *config, struct error *error)
 {
     struct game_maps *maps = game_maps_load(game_sim_chosen(config), config, error);
@@ -110,8 +117,8 @@ static bool can_load_maps(const struct config *config, struct error *error)
 bool game_preflight(const struct config *config, struct error_list *errors)
 {
     static bool (*const checks[])(const struct config *config, struct error *error) = {
-        can_limit_addresses, can_load_origins, can_load_passwords,    can_load_certificates,
-        can_use_backend,     can_load_maps,    game_preflight_folders};
+        can_limit_addresses, can_load_origins, can_load_passwords, can_load_certificates,
+        can_use_backend,     can_write_outbox, can_load_maps,      game_preflight_folders};
     unsigned before = errors->count;
     struct error error;
     for (unsigned i = 0; i < config->listen.count; i++) {

@@ -31,6 +31,7 @@ static int begin(void **state)
     config = config_create_default();
     assert_non_null(config);
     set("dev", "true");
+    set("data-dir", "/tmp");
     return 0;
 }
 
@@ -72,6 +73,10 @@ static void one_broken_thing_is_one_line(void **state)
         {"replay-dir", "/nowhere", "--replay-dir /nowhere: No such file or directory"},
         {"auth-token-dir", "/nowhere", "--auth-token-dir /nowhere: No such file or directory"},
         {"auth-token-dir", "/bin/sh", "--auth-token-dir /bin/sh: not a folder"},
+        {"outbox-db", "/nowhere/outbox.db", "results outbox: cannot write /nowhere: No such file"},
+        {"outbox-db", "/tmp", "results outbox: cannot write /tmp: it is a folder"},
+        {"embedded-db", "/tmp/", "embedded backend: cannot write /tmp/: it is a folder"},
+        {"embedded-db", "/dev/null/x", "embedded backend: cannot write /dev/null"},
     };
     for (size_t i = 0; i < BASE_COUNT(rows); i++) {
         end(state);
@@ -135,6 +140,26 @@ static void a_replay_folder_is_a_folder(void **state)
     assert_true(game_preflight(config, &errors));
 }
 
+static void data_folders_may_be_missing_but_not_impossible(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/paddock-test-XXXXXX";
+    char path[64];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/a/b/", folder);
+    set("data-dir", path);
+    assert_true(game_preflight(config, &errors));
+    assert_int_equal(rmdir(folder), 0); // nothing was made in it
+
+    set("data-dir", "/proc/1/paddock"); // where nobody can make anything, not even root
+    assert_false(game_preflight(config, &errors));
+    assert_int_equal(errors.count, 2); // outbox and players
+    set("embedded-db", ":memory:");
+    set("outbox-db", ":memory:");
+    errors.count = 0;
+    assert_true(game_preflight(config, &errors));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -145,6 +170,7 @@ int main(void)
         TEST(everything_broken_is_told_at_once),
         TEST(a_certificate_matters_only_where_tls_is_spoken),
         TEST(a_replay_folder_is_a_folder),
+        TEST(data_folders_may_be_missing_but_not_impossible),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
