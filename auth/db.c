@@ -164,6 +164,9 @@ static bool check_damage(struct auth_db *db, const char *path, const struct auth
     if (!query(db, "PRAGMA quick_check(1)", verdict)) {
         return open_failed(db, path, layout, error);
     }
+    for (char *at = verdict; (at = strchr(at, '\n')); at++) {
+        *at = ' ';
+    }
     return strcmp(verdict, "ok") == 0 ||
            error_set(error, "%s %s is damaged (%s): move it away and start again", layout->title,
                      path, verdict);

@@ -227,6 +227,7 @@ static void damage_inside_is_found_by_the_owner_of_the_file(void **state)
     // The b-tree page of the table (page 2 of 4096 bytes): its cell pointers made nonsense.
     write_at(fixture, 4096 + 8, "\xff\xff\xff\xff\xff\xff\xff\xff", 8);
     must_not_open(fixture, &checked, "damaged");
+    assert_null(strchr(fixture->error.text, '\n')); // one line, though SQLite's verdict has more
 }
 
 static void an_exclusive_file_is_refused_to_a_second_process(void **state)
