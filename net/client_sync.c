@@ -6,7 +6,8 @@
 // NTP uses), and samples age out so that a slow drift or a server that skipped ticks is followed.
 // An input must leave one delay up before its tick; together with the delay that is in the samples
 // this makes a round trip, plus a lead for jitter that the server's `timing` messages steer: up at
-// once when inputs are late, down slowly when they come too early.
+// once when inputs come with less than a tick to spare, down slowly when they come too early, and
+// the slower the less there is to gain: what was needed once may be needed again.
 
 #include "net/client_sync.h"
 
@@ -72,7 +73,8 @@ void net_client_sync_add_margin(struct net_client_sync *sync, int32_t margin_ms,
     int64_t tick_ns = (int64_t)sync->tick_ns;
     int64_t aim_ns = tick_ns * 3 / 2;
     int64_t margin_ns = clamp(margin_ms, -MARGIN_MAX_MS, MARGIN_MAX_MS) * (int64_t)CLOCK_NS_PER_MS;
-    if (margin_ns < tick_ns) {
+    bool is_small = margin_ns + (int64_t)CLOCK_NS_PER_MS <= tick_ns; // of ms, fractions are cut off
+    if (is_small) {
         // What we do now shows in the server's messages only after a round trip; until then they
         // tell of the same lateness again.
         if (now_ns >= sync->settles_ns) {
@@ -81,6 +83,8 @@ void net_client_sync_add_margin(struct net_client_sync *sync, int32_t margin_ms,
         }
     } else if (margin_ns > 2 * tick_ns) {
         sync->lead_ns -= (margin_ns - aim_ns) / 8;
+    } else if (margin_ns > tick_ns) {
+        sync->lead_ns -= (margin_ns - tick_ns) / 16;
     }
     sync->lead_ns = clamp(sync->lead_ns, LEAD_MIN_NS, LEAD_MAX_NS);
 }

@@ -131,18 +131,40 @@ static void late_inputs_raise_the_lead_at_once_but_only_once_a_round_trip(void *
     assert_int_equal(net_client_sync_lead_ms(&sync), 70 + 2 * (40 + 30));
 }
 
-static void a_margin_of_one_to_two_ticks_is_left_alone(void **state)
+static void a_margin_of_one_tick_is_left_alone(void **state)
 {
     (void)state;
     struct net_client_sync sync = started();
     net_client_sync_add_margin(&sync, 20, START);
-    net_client_sync_add_margin(&sync, 40, START);
     assert_int_equal(net_client_sync_lead_ms(&sync), 70);
+    net_client_sync_add_margin(&sync, 19, START);
+    assert_int_equal(net_client_sync_lead_ms(&sync), 81);
+}
+
+// A server says how many ticks it were, in whole milliseconds.
+static void a_tick_that_is_no_whole_number_of_milliseconds_is_one_all_the_same(void **state)
+{
+    (void)state;
+    struct net_client_sync sync = {0};
+    net_client_sync_start(&sync, 60, 1000, START);
+    int32_t lead_ms = net_client_sync_lead_ms(&sync);
+    net_client_sync_add_margin(&sync, 16, START);
+    assert_int_equal(net_client_sync_lead_ms(&sync), lead_ms);
+    net_client_sync_add_margin(&sync, 15, START);
+    assert_int_equal(net_client_sync_lead_ms(&sync), lead_ms + 10);
+}
+
+static void a_margin_of_two_ticks_lowers_the_lead_more_slowly_still(void **state)
+{
+    (void)state;
+    struct net_client_sync sync = started();
+    for (unsigned i = 0; i < 16; i++) {
+        net_client_sync_add_margin(&sync, 40, START);
+    }
+    assert_int_equal(net_client_sync_lead_ms(&sync), 70 - 20);
     struct net_client_sync beyond = started();
     net_client_sync_add_margin(&beyond, 41, START);
     assert_int_equal(net_client_sync_lead_ms(&beyond), 68);
-    net_client_sync_add_margin(&sync, 19, START);
-    assert_int_equal(net_client_sync_lead_ms(&sync), 81);
 }
 
 static void a_large_margin_lowers_the_lead_slowly(void **state)
@@ -194,7 +216,9 @@ int main(void)
         cmocka_unit_test(a_server_that_skipped_ticks_is_followed),
         cmocka_unit_test(the_least_of_the_newest_round_trips_counts),
         cmocka_unit_test(late_inputs_raise_the_lead_at_once_but_only_once_a_round_trip),
-        cmocka_unit_test(a_margin_of_one_to_two_ticks_is_left_alone),
+        cmocka_unit_test(a_margin_of_one_tick_is_left_alone),
+        cmocka_unit_test(a_tick_that_is_no_whole_number_of_milliseconds_is_one_all_the_same),
+        cmocka_unit_test(a_margin_of_two_ticks_lowers_the_lead_more_slowly_still),
         cmocka_unit_test(a_large_margin_lowers_the_lead_slowly),
         cmocka_unit_test(a_hostile_margin_cannot_drive_the_lead_out_of_bounds),
         cmocka_unit_test(the_largest_tick_does_not_overflow),
