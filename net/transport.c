@@ -61,7 +61,8 @@ bool net_hub_cannot_listen(const struct url *url, int problem, struct error *err
     const char *advice = "";
     switch (problem) {
     case EADDRINUSE:
-        advice = ": another process has the port; stop it, or give another port with --listen";
+        advice =
+            ": another process, or listener, has the port; stop it, or give another with --listen";
         break;
     case EADDRNOTAVAIL:
         advice = ": this machine does not have the address; 0.0.0.0 or [::] means all that it has";
