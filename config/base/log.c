@@ -3,7 +3,8 @@
 // the events mean is the callers' business. Everybody drives it; only the composer opens it.
 //
 // A log must never stop a game: a sink that takes nothing now (a stalled pipe reader, a full disk)
-// loses the line, and the number of lost lines is said as soon as it takes lines again.
+// loses the line, and the number of lost lines is said as soon as it takes lines again. A disk that
+// had room for the first half of one has it end there, so that the next is whole.
 
 #include "config/base/log.h"
 
@@ -32,6 +33,7 @@ static struct {
     const struct clock *clock; // NULL: not open, nothing is written
     uint64_t lines_lost;
     uint64_t lines_lost_told;
+    bool is_torn; // what was written last is a line without an end
 } sink;
 
 // A line under construction. Once something did not fit it takes nothing more, so that a field is
@@ -52,6 +54,7 @@ void log_open(int fd, enum log_level max_level, enum log_format format, const st
     sink.clock = clock;
     sink.lines_lost = 0;
     sink.lines_lost_told = 0;
+    sink.is_torn = false;
 }
 
 uint64_t log_lines_lost(void)
@@ -256,8 +259,14 @@ static bool sink_write(const struct line *line)
 {
     // The descriptor is shared with whoever started us, so it is not ours to make non-blocking.
     struct pollfd sinkable = {.fd = sink.fd, .events = POLLOUT};
-    return poll(&sinkable, 1, 0) == 1 && (sinkable.revents & POLLOUT) &&
-           write(sink.fd, line->text, line->used) == (ssize_t)line->used;
+    if (poll(&sinkable, 1, 0) != 1 || !(sinkable.revents & POLLOUT)) {
+        return false;
+    }
+    ssize_t written = write(sink.fd, line->text, line->used);
+    if (written > 0) {
+        sink.is_torn = written < (ssize_t)line->used;
+    }
+    return written == (ssize_t)line->used;
 }
 
 static bool limit_passes(struct log_limit *limit)
@@ -285,7 +294,8 @@ void log_write(enum log_level level, struct log_limit *limit, const char *event,
         return;
     }
     struct line line;
-    line.used = 0;
+    line.text[0] = '\n'; // is used up only after half a line
+    line.used = sink.is_torn;
     line.full = false;
     uint64_t lost = sink.lines_lost - sink.lines_lost_told;
     line_head(&line, level, event);

@@ -4,11 +4,13 @@
 
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -329,6 +331,30 @@ static void a_full_disk_is_survived(void **state)
     close(full);
 }
 
+static void a_line_that_was_torn_spoils_no_other(void **state)
+{
+    (void)state;
+    struct rlimit before;
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    log_open(fileno(file), LOG_INFO, LOG_FORMAT_TEXT, &virtual_clock);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    struct rlimit full = {.rlim_cur = sizeof(STAMP) + 4, .rlim_max = before.rlim_max};
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0);
+    log_event(LOG_INFO, "half", LOG_I("n", 1));
+    log_event(LOG_INFO, "lost", LOG_I("n", 2));
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    signal(SIGXFSZ, SIG_DFL);
+    log_event(LOG_INFO, "back", LOG_I("n", 3));
+    log_event(LOG_INFO, "back", LOG_I("n", 4));
+    rewind(file);
+    line[fread(line, 1, sizeof(line) - 1, file)] = '\0';
+    fclose(file);
+    assert_string_equal(line, STAMP " INF\n" STAMP " INFO  back lines_lost=2 n=3\n" STAMP
+                                    " INFO  back n=4\n");
+}
+
 #define WITH_PIPE(test) cmocka_unit_test_setup_teardown(test, open_pipe, close_pipe)
 
 int main(void)
@@ -349,6 +375,7 @@ int main(void)
         WITH_PIPE(a_full_sink_loses_lines_and_says_so_later),
         WITH_PIPE(a_closed_sink_does_not_end_the_process),
         WITH_PIPE(a_full_disk_is_survived),
+        WITH_PIPE(a_line_that_was_torn_spoils_no_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
