@@ -339,7 +339,7 @@ static void a_line_that_was_torn_spoils_no_other(void **state)
     assert_non_null(file);
     log_open(fileno(file), LOG_INFO, LOG_FORMAT_TEXT, &virtual_clock);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
-    struct rlimit full = {.rlim_cur = sizeof(STAMP) + 4, .rlim_max = before.rlim_max};
+    struct rlimit full = {.rlim_cur = strlen(STAMP " INF"), .rlim_max = before.rlim_max};
     signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0);
     log_event(LOG_INFO, "half", LOG_I("n", 1));
