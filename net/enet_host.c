@@ -43,12 +43,24 @@ static bool listens(const struct net_enet_host *host)
 
 // ---- what comes in
 
+// A tick may wait for what is read: no system call is made meanwhile, and strangers whose answers
+// find no place in the queue ask again.
+static void send_answer(struct net_enet_host *host, const struct net_addr *to,
+                        struct bytes_span datagram)
+{
+    if (host->reading && net_enet_socket_queued(host->socket) == NET_ENET_BATCH_OUT) {
+        net_udp_drops_count(host->setup.drops, NET_UDP_UNSENT);
+    } else {
+        net_enet_socket_answer(host->socket, to, datagram);
+    }
+}
+
 static void answer_ask(struct net_enet_host *host, const struct net_addr *from, uint32_t nonce)
 {
     uint8_t answer[NET_UDP_COOKIE_ANSWER_BYTES];
     net_udp_cookie_put_answer(answer, nonce,
                               net_udp_cookie_make(&host->cookies, from, host->now_ns));
-    net_enet_socket_answer(host->socket, from, bytes_of(answer, sizeof(answer)));
+    send_answer(host, from, bytes_of(answer, sizeof(answer)));
 }
 
 // A forger can ask to connect in anybody's name, and each time a slot is taken for two seconds. So
@@ -158,7 +170,7 @@ static void send_handshake(void *user, const struct net_addr *to, struct bytes_s
     struct net_enet_host *host = user;
     *host->setup.traffic->bytes_out += datagram.size;
     *host->setup.traffic->packets_out += 1;
-    net_enet_socket_answer(host->socket, to, datagram);
+    send_answer(host, to, datagram);
 }
 
 static bool admit_handshake(void *user, const struct net_addr *from)
@@ -624,7 +636,9 @@ bool net_enet_host_service(struct net_enet_host *host, uint64_t now_ns, bool rea
     }
     host->serviced_ns = host->now_ns = now_ns;
     net_enet_socket_begin(host->socket, now_ns, readable);
+    host->reading = true;
     receive(host);
+    host->reading = false;
     end_sessions(host);
     if (host->asking) {
         advance_dial(host);

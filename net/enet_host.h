@@ -75,6 +75,7 @@ struct net_enet_host {
     uint64_t serviced_ns, swept_ns, walked_ns;
     unsigned taken; // datagrams, in the present call of ENet's service
     bool leaving;   // a goodbye was among them
+    bool reading;   // what has come
     bool unsent;
     bool half_open; // some peer is, maybe: it is to be swept though nothing comes
     // A listener's: peers that have shown no cookie and said nothing yet, at most so many.

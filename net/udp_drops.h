@@ -30,7 +30,7 @@
     X(FRAGMENT, "fragment")                       /* pieces that do not tile a message */          \
     X(UNRELIABLE_FRAGMENT, "unreliable_fragment") /* ENet loses account of these */                \
     X(HALF_OPEN, "half_open")                     /* asked to connect and then said nothing */     \
-    X(UNSENT, "unsent")                           /* ours: the kernel took no more */
+    X(UNSENT, "unsent")                           /* ours: the kernel or the queue took no more */
 
 enum net_udp_drop {
     NET_UDP_KEPT,

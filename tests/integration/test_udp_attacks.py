@@ -124,12 +124,15 @@ def samples(server):
 
 
 def lateness_p99_ms(before, after):
-    """The bound of the bucket that the 99th of a hundred ticks falls into."""
+    """Below this 99 of a hundred ticks began, if those of a bucket are spread evenly over it."""
     name = "paddock_tick_lateness_seconds_"
-    ticks = after[name + "count"] - before[name + "count"]
+    wanted = 0.99 * (after[name + "count"] - before[name + "count"])
+    bound = below = 0
     for key, value in after.items():
-        if key.startswith(name + "bucket") and value - before[key] >= 0.99 * ticks:
-            return float(key.split('"')[1]) * 1000
+        if key.startswith(name + "bucket"):
+            bound, above, last, below = float(key.split('"')[1]) * 1000, bound, below, value - before[key]
+            if below >= wanted:
+                return above + (bound - above) * (wanted - last) / (below - last)
     raise AssertionError("no bucket has them all")
 
 
@@ -195,7 +198,7 @@ class Races(TestCase):
     def beside(self, server, attack, per_second, calm_ms):
         counted, lost, late_ms = self.under(server, attack, per_second)
         if late_ms - calm_ms >= LATER_MAX_MS:
-            raise Spoilt(f"ticks late by {late_ms:g} ms at p99, {calm_ms:g} ms without")
+            raise Spoilt(f"ticks late by {late_ms:.2f} ms at p99, {calm_ms:.2f} ms without")
         return counted, lost, late_ms
 
     def at_last(self, race):
@@ -219,7 +222,7 @@ class Races(TestCase):
         self.assertLess(server.rss_kib() - before, growth_kib_max(16 * 1024))
         if LONG:
             print(f"{self.id().rpartition('.')[2]}: {self.calls / SECONDS:.0f} datagrams a second, {lost:.2%} lost, ticks "
-                  f"late by {late_ms:g} ms at p99, {calm_ms:g} ms without, {server.rss_kib() - before} KiB more")
+                  f"late by {late_ms:.2f} ms at p99, {calm_ms:.2f} ms without, {server.rss_kib() - before} KiB more")
         self.stop_at_once(server)
         self.counted = counted
         return {name.split('"')[1]: count for name, count in counted.items()

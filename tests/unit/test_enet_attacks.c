@@ -168,6 +168,22 @@ static void a_turn_reads_no_more_than_it_may(void **state)
     assert_int_equal(rig->left + rig->lost, 0);
 }
 
+// While a tick waits for what is read, and each system call would make it later.
+static void a_turn_answers_no_more_strangers_than_it_can_queue(void **state)
+{
+    struct enet_rig *rig = *state;
+    const uint8_t ask[NET_UDP_COOKIE_ASK_BYTES] = {0xff, 0xff, 'P', 'C'};
+    rig->client = enet_host_create(NULL, 1, 2, 0, 0);
+    for (unsigned turn = 1; turn <= 2; turn++) {
+        for (unsigned i = 0; i < NET_ENET_BATCH_OUT + 10; i++) {
+            enet_rig_send_bytes(rig, ask, sizeof(ask));
+        }
+        enet_rig_serve(rig);
+        assert_int_equal(enet_rig_drops(rig, NET_UDP_UNSENT), 10 * turn);
+        assert_int_equal(net_enet_socket_queued(rig->host->socket), 0);
+    }
+}
+
 static void a_connect_that_asks_for_4096_gets_our_mtu(void **state)
 {
     struct enet_rig *rig = *state;
@@ -428,6 +444,7 @@ int main(void)
         ONE(overlapping_fragments_make_no_message),
         ONE(empty_and_oversize_datagrams_starve_nobody),
         ONE(a_turn_reads_no_more_than_it_may),
+        ONE(a_turn_answers_no_more_strangers_than_it_can_queue),
         ONE(a_connect_that_asks_for_4096_gets_our_mtu),
         ONE(who_is_not_admitted_takes_no_slot),
         TWO(where_cookies_are_required_nobody_gets_in_without, setup_required),
