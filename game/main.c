@@ -151,6 +151,7 @@ int main(int argc, char **argv)
         return EXIT_FAILED;
     }
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); // a file that may not grow (ulimit -f) is a full disk to us
     raise_descriptor_limit();
     struct config_command command = {0};
     struct error_list errors = {0};

@@ -4,6 +4,7 @@
 
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -67,6 +68,13 @@ class Mistakes(TestCase):
             self.assertIn(part, line)
         self.refused(1, "/nowhere.pem", "--check-config", "--dev", "--listen=tls://127.0.0.1:0",
                      "--tls-cert=/nowhere.pem")
+
+    def test_files_that_may_not_grow_are_an_answer_and_not_the_end(self):
+        def small_files():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (20480, 20480))
+
+        self.refused(1, "outbox.*File too large", "--dev", self.data, "--listen=udp://127.0.0.1:0",
+                     preexec_fn=small_files)
 
     def test_output_that_cannot_be_written_is_no_success(self):
         for words in (["--help"], ["--check-config", "--dev"], ["token", "Anna", self.data]):
