@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: MIT
-// An ENet host with what it lacks.
-//
-// A goodbye. ENet's disconnect command is believed whoever sends it: ten bytes with a forged source
-// end a player's connection, and nothing in them is hard to guess. But whoever really leaves says
-// nothing else afterwards, and whoever is still there does, at the latest with ENet's ping after
-// half a second. So a goodbye is held back, and handed to ENet when a second of silence has
-// followed; a forger would have to silence the player for that long.
+// An ENet host with what it lacks: what comes in is looked at first, what goes out is sealed, and
+// ENet's walks over its peers are few and short.
 
 #include "net/enet_host.h"
 
@@ -17,9 +12,8 @@
 #include "config/secret.h"
 #include "net/enet_memory.h"
 #include "net/enet_platform.h"
+#include "net/enet_sweep.h"
 
-#define HALF_OPEN_NS      (2 * CLOCK_NS_PER_S)
-#define GOODBYE_NS        (1 * CLOCK_NS_PER_S)
 #define SWEEP_NS          (100 * CLOCK_NS_PER_MS)
 #define AHEAD_MAX         256 // commands of one client that may be on the way
 #define ASKS_MAX          4   // for a cookie
@@ -28,7 +22,7 @@
 #define RISING_MIN        64
 #define CONNECT_ID        44    // where a connect request has its number
 #define CONNECT_DATA      48    // and its data
-#define UNPROVEN_RETRY_MS 60000 // long after HALF_OPEN_NS
+#define UNPROVEN_RETRY_MS 60000 // long after the sweep has come
 #define DIAL_AHEAD_MAX    4096  // of a server that we trust with more
 #define SERVICE_CALLS_MAX 64
 #define SERVICE_BATCH     255 // datagrams in one service call; after one more ENet would send
@@ -317,28 +311,6 @@ static void look_at(const ENetPeer *peer, struct net_enet_guard_peer *seen)
     seen->waiting_full = waiting >= NET_ENET_WAITING_MAX;
 }
 
-// Whether a goodbye is to be held back for now; `at` is where it is behind the datagram's header.
-static bool hold_goodbye(struct net_enet_host *host, const ENetPeer *peer, size_t header, size_t at)
-{
-    struct net_enet_peer *known = &host->peers[net_enet_host_index(host, peer)];
-    bool plain = listens(host) && !host->setup.has_dtls;
-    if (plain && peer->state == ENET_PEER_STATE_ACKNOWLEDGING_CONNECT) {
-        return true; // if it is true, the reaper sees to it
-    }
-    bool believed = known->goodbye_ns && host->now_ns - known->goodbye_ns >= GOODBYE_NS;
-    if (!plain || believed || peer->state != ENET_PEER_STATE_CONNECTED) {
-        known->left = host->leaving = true;
-        return false;
-    }
-    if (!known->goodbye_ns) {
-        known->goodbye_ns = host->now_ns;
-        known->goodbye_size = (uint8_t)(header + NET_ENET_GOODBYE_BYTES);
-        memcpy(known->goodbye, host->enet->receivedData, header);
-        memcpy(known->goodbye + header, host->enet->receivedData + at, NET_ENET_GOODBYE_BYTES);
-    }
-    return true;
-}
-
 // ENet shows every datagram here first; 1 = it shall not see it.
 static int ENET_CALLBACK intercept(ENetHost *enet, ENetEvent *event)
 {
@@ -367,7 +339,7 @@ static int ENET_CALLBACK intercept(ENetHost *enet, ENetEvent *event)
                                           &goodbye);
             if (reason == NET_UDP_KEPT) {
                 if (goodbye > 0) {
-                    return hold_goodbye(host, peer, head.size, goodbye);
+                    return net_enet_sweep_holds(host, peer, head.size, goodbye);
                 }
                 host->peers[head.peer].goodbye_ns = 0;
                 return 0;
@@ -501,79 +473,6 @@ static void receive(struct net_enet_host *host)
     }
 }
 
-// A CONNECT with a forged source makes ENet answer six times and hold the slot for 31 s.
-static void sweep_half_open(struct net_enet_host *host, ENetPeer *peer, struct net_enet_peer *known)
-{
-    if (peer->state != ENET_PEER_STATE_ACKNOWLEDGING_CONNECT) {
-        known->half_open_ns = 0;
-    } else if (known->half_open_ns == 0 || known->half_open_id != peer->connectID) {
-        known->half_open_ns = host->now_ns;
-        known->half_open_id = peer->connectID;
-    } else if (host->now_ns - known->half_open_ns >= HALF_OPEN_NS) {
-        known->half_open_ns = 0;
-        enet_peer_reset(peer);
-        net_udp_drops_count(host->setup.drops, NET_UDP_HALF_OPEN);
-    }
-}
-
-// ENet gets it now as if it had just come, so that it acknowledges it and reports the code. The
-// silence still counts: only another datagram would have ended it.
-static void sweep_goodbye(struct net_enet_host *host, const ENetPeer *peer,
-                          const struct net_enet_peer *known)
-{
-    if (known->goodbye_ns && host->now_ns - known->goodbye_ns >= GOODBYE_NS &&
-        peer->state == ENET_PEER_STATE_CONNECTED) {
-        // When too many leave at once, the rest waits for the next sweep.
-        struct net_enet_name from = {.host = peer->address.host, .port = peer->address.port};
-        (void)!net_enet_socket_put_back(host->socket, &from,
-                                        bytes_of(known->goodbye, known->goodbye_size));
-    }
-}
-
-// ENet 1.3.17 forgets to give back the account of unreliable messages that it drops, and takes
-// nothing more from a peer whose account is full.
-static void reconcile_waiting(ENetPeer *peer)
-{
-    bool waiting = count_up_to(&peer->dispatchedCommands, 1) > 0;
-    for (size_t i = 0; i < peer->channelCount && !waiting; i++) {
-        waiting = count_up_to(&peer->channels[i].incomingReliableCommands, 1) > 0 ||
-                  count_up_to(&peer->channels[i].incomingUnreliableCommands, 1) > 0;
-    }
-    if (!waiting) {
-        peer->totalWaitingData = 0;
-    }
-}
-
-// Without a cookie, and without a message on the first channel. That he has acknowledged our answer
-// proves little: a slot's number and two bits are all that there is to guess.
-static bool is_unproven(const ENetPeer *peer)
-{
-    bool silent = peer->state == ENET_PEER_STATE_ACKNOWLEDGING_CONNECT ||
-                  (peer->state == ENET_PEER_STATE_CONNECTED &&
-                   peer->channels[0].incomingReliableSequenceNumber == 0);
-    return silent && peer->eventData == 0;
-}
-
-static void sweep(struct net_enet_host *host)
-{
-    size_t used = 1;
-    host->unproven = 0;
-    host->half_open = false;
-    for (size_t i = 0; i < host->peers_used; i++) {
-        ENetPeer *peer = &host->enet->peers[i];
-        sweep_half_open(host, peer, &host->peers[i]);
-        host->half_open |= peer->state == ENET_PEER_STATE_ACKNOWLEDGING_CONNECT;
-        host->unproven += is_unproven(peer);
-        sweep_goodbye(host, peer, &host->peers[i]);
-        if (peer->state != ENET_PEER_STATE_DISCONNECTED) {
-            reconcile_waiting(peer);
-            used = i + 1;
-        }
-    }
-    host->peers_used = used;
-    show_peers(host);
-}
-
 // ---- a dial's cookie
 
 static void ask(struct net_enet_host *host)
@@ -646,7 +545,8 @@ bool net_enet_host_service(struct net_enet_host *host, uint64_t now_ns, bool rea
     bool due = now_ns - host->swept_ns >= SWEEP_NS;
     if (due) {
         host->swept_ns = now_ns;
-        sweep(host);
+        net_enet_sweep(host);
+        show_peers(host);
     }
     count_traffic(host);
     return due;
