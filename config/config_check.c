@@ -455,6 +455,10 @@ bool config_check(const struct config *config, struct error_list *errors)
     check_cookies(config, errors);
     check_backend(config, errors);
     check_certificates(config, errors);
+    if (strcmp(config->outbox_db, ":memory:") == 0) {
+        complain(config, errors, "outbox-db", config->outbox_db,
+                 "must be a file: results outlive the process");
+    }
     if (!config->dev && !config->fusion_server_token && !backend_is_service(config)) {
         error_list_add(errors, "the server token is missing: set FUSION_SERVER_TOKEN, "
                                "FUSION_SERVER_TOKEN_FILE or --fusion-server-token, or start with "

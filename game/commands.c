@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // One table: name, action, arguments, function. Output for the caller goes to stdout, errors to
-// stderr. They work on files, whether or not a server runs on them; only `health` speaks to it.
+// stderr. They work on files, whether or not a server runs on them; only `health` and
+// `reload` speak to it.
 
 #include "game/commands.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +16,7 @@
 #include "config/paths.h"
 #include "game/admin.h"
 #include "game/cert.h"
+#include "game/instance.h"
 #include "game/maps.h"
 #include "game/replay.h"
 
@@ -64,6 +67,22 @@ static bool probe_health(const struct config *config, char **words, int count, s
         return false;
     }
     puts("healthy");
+    return true;
+}
+
+static bool reload_server(const struct config *config, char **words, int count, struct error *error)
+{
+    (void)words;
+    (void)count;
+    pid_t server = game_instance_find(config, error);
+    if (server == 0) {
+        return false;
+    }
+    if (kill(server, SIGHUP) != 0) {
+        return error_set(error, "cannot signal process %d: %s", (int)server, strerror(errno));
+    }
+    printf("process %d loads its certificates and lists again; its log says what came of it\n",
+           (int)server);
     return true;
 }
 
@@ -238,6 +257,7 @@ static const struct command commands[] = {
     {"outbox", "list", "", 0, 0, "json", list_outbox},
     {"outbox", "retry", "KEY|all", 1, 1, NULL, retry_outbox},
     {"outbox", "export", "FILE|-", 1, 1, "pending|delivered|dead", export_outbox},
+    {"reload", NULL, "", 0, 0, NULL, reload_server},
     {"replay", "verify", "FILE", 1, 1, NULL, verify_replay},
     {"results", NULL, "", 0, 0, "json", print_results},
     {"token", NULL, "PLAYER_ID", 1, 1, NULL, print_token},
@@ -315,8 +335,8 @@ int game_command_run(const struct config *config, int word_count, char **words)
     }
     if (!known) {
         fprintf(stderr,
-                "paddock: no command \"%s\"; there are cert, check, health, outbox, replay, "
-                "results and token\n",
+                "paddock: no command \"%s\"; there are cert, check, health, outbox, "
+                "reload, replay, results and token\n",
                 words[0]);
     }
     return 2;

@@ -12,6 +12,7 @@
 
 #include "auth/json.h"
 #include "game/commands.h"
+#include "game/instance.h"
 #include "game/preflight.h"
 #include "game/server.h"
 #include "net/tls_store.h"
@@ -111,14 +112,19 @@ static int serve(const struct config *config)
     sigset_t signals;
     hold_signals(&signals);
     struct game_server *server = game_server_create(&env, &error);
-    if (!server ||
-        !loop_catch_signals(game_server_loop(server), &signals, on_signal, server, &error)) {
+    int instance = -1;
+    if (server &&
+        loop_catch_signals(game_server_loop(server), &signals, on_signal, server, &error)) {
+        instance = game_instance_begin(config, &error);
+    }
+    if (instance < 0) {
         fprintf(stderr, "paddock: %s\n", error.text);
         game_server_destroy(server);
         return EXIT_FAILED;
     }
     game_server_run(server);
     game_server_destroy(server);
+    close(instance);
     return EXIT_OK;
 }
 

@@ -310,6 +310,16 @@ class Renewal(Certificates):
         self.wait_for_serial(server, "new")
         self.stop_cleanly(server)
 
+    def test_so_is_the_command(self):
+        server = self.begin("--cert-poll-ms=0")
+        self.install("new")
+        self.assertIn(f"process {server.process.pid} ", server.command("reload"))
+        self.wait_for_serial(server, "new")
+        self.stop_cleanly(server)
+        done = server.command("reload", check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("no server runs", done.stderr)
+
     def test_a_half_written_pair_keeps_the_old_one(self):
         server = self.begin("--cert-poll-ms=100")
         live = self.path("v-old/c")

@@ -290,6 +290,15 @@ static void a_store_is_one_folder(void **state)
     }
 }
 
+static void results_are_not_kept_in_memory(void **state)
+{
+    (void)state;
+    set("outbox-db", ":memory:");
+    assert_bad("--outbox-db=:memory:: must be a file: results outlive the process");
+    set("outbox-db", "memory.db");
+    assert_good();
+}
+
 static void rates_and_numbers_must_be_in_order(void **state)
 {
     (void)state;
@@ -541,6 +550,7 @@ int main(void)
         WITH_CONFIG(a_shared_ticket_key_needs_tickets),
         WITH_CONFIG(client_certificates_are_asked_for_at_every_door_or_it_is_said),
         WITH_CONFIG(a_store_is_one_folder),
+        WITH_CONFIG(results_are_not_kept_in_memory),
         WITH_CONFIG(rates_and_numbers_must_be_in_order),
         WITH_CONFIG(there_must_be_a_listener),
         WITH_CONFIG(every_listener_must_be_a_url),
