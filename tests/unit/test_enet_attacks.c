@@ -417,6 +417,20 @@ static void a_host_is_to_be_woken_until_nobody_is_half_open(void **state)
     assert_int_equal(enet_rig_drops(rig, NET_UDP_HALF_OPEN), 1);
 }
 
+// What empty slots cost, ENet's peers being walked many times a second.
+static void enet_has_as_many_peers_to_walk_as_there_are(void **state)
+{
+    struct enet_rig *rig = *state;
+    const ENetHost *enet = rig->host->enet;
+    assert_int_equal(enet->peerCount, 1);
+    forge_connects(rig, 10);
+    assert_int_equal(enet->peerCount, 10);
+    for (unsigned ms = 0; ms < 2200; ms++) {
+        enet_rig_serve(rig);
+    }
+    assert_int_equal(enet->peerCount, 1);
+}
+
 static void a_cookie_whose_client_is_silent_takes_no_others_place(void **state)
 {
     struct enet_rig *rig = *state;
@@ -457,6 +471,7 @@ int main(void)
         TWO(who_is_not_proven_hears_less_than_he_says, setup_off),
         ONE(a_stock_client_whose_answer_is_lost_gets_in_when_it_asks_again),
         ONE(a_host_is_to_be_woken_until_nobody_is_half_open),
+        ONE(enet_has_as_many_peers_to_walk_as_there_are),
         ONE(a_cookie_whose_client_is_silent_takes_no_others_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
