@@ -32,14 +32,26 @@ struct command {
     bool (*run)(const struct config *config, char **words, int count, struct error *error);
 };
 
+// Any other backend has players and results of its own, and would deny a token of ours.
+static bool players_path(const struct config *config, char path[LIMIT_PATH_BYTES],
+                         struct error *error)
+{
+    const struct auth_backend_impl *impl = auth_backend_find(config);
+    if (impl != &auth_backend_embedded) {
+        return error_set(error, "works with the embedded backend only, and --backend is %s",
+                         impl->name);
+    }
+    return config_data_path(config, config->embedded_db, "players.db", path, error);
+}
+
 static bool print_token(const struct config *config, char **words, int count, struct error *error)
 {
     (void)count;
     char path[LIMIT_PATH_BYTES];
     struct bytes_buf token;
     bytes_buf_init(&token, LIMIT_TOKEN_BYTES + 1);
-    bool ok = config_data_path(config, config->embedded_db, "players.db", path, error) &&
-              auth_embedded_issue(path, words[0], &token, error);
+    bool ok =
+        players_path(config, path, error) && auth_embedded_issue(path, words[0], &token, error);
     if (ok) {
         struct bytes_span span = bytes_buf_span(&token);
         printf("%.*s\n", (int)span.size, (const char *)span.data);
@@ -52,7 +64,7 @@ static bool print_results(const struct config *config, char **words, int count, 
 {
     (void)words;
     char path[LIMIT_PATH_BYTES];
-    return config_data_path(config, config->embedded_db, "players.db", path, error) &&
+    return players_path(config, path, error) &&
            auth_embedded_print_results(path, stdout, count == 1, error);
 }
 

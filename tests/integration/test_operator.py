@@ -69,6 +69,10 @@ class Mistakes(TestCase):
         self.refused(1, "/nowhere.pem", "--check-config", "--dev", "--listen=tls://127.0.0.1:0",
                      "--tls-cert=/nowhere.pem")
 
+    def test_tokens_are_not_made_for_a_backend_that_would_deny_them(self):
+        for words in (["token", "Anna"], ["results"]):
+            self.refused(1, "embedded backend only, and --backend is http", *words, self.data, "--backend=http")
+
     def test_files_that_may_not_grow_are_an_answer_and_not_the_end(self):
         def small_files():
             resource.setrlimit(resource.RLIMIT_FSIZE, (20480, 20480))
