@@ -111,9 +111,11 @@ static struct auth_call *call_create(struct backend_http *backend, void *context
 // For people: which hook, and what was wrong. Nothing of what the service wrote.
 static void log_answer(const char *hook, const struct auth_http_answer *answer, const char *why)
 {
+    if (!why) {
+        why = answer->failure == AUTH_HTTP_OK ? "its status says so" : answer->detail;
+    }
     log_peer(LOG_WARN, "hook_failed", LOG_S("hook", hook), LOG_U("status", answer->status),
-             LOG_S("failure", auth_http_failure_name(answer->failure)),
-             LOG_S("why", why ? why : answer->detail));
+             LOG_S("failure", auth_http_failure_name(answer->failure)), LOG_S("why", why));
 }
 
 // ---- verification

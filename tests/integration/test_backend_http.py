@@ -481,6 +481,17 @@ class BackendHttp(TestCase):
         self.assertEqual(hooks.state["complaints"], ["connect: Authorization is not what it should be"])
         self.stop_cleanly(server)
 
+    def test_the_log_says_why_an_answer_was_none(self):
+        hooks = self.hooks()
+        server = self.serve("--backend=http", f"--backend-url={hooks.url}", env={"FUSION_SERVER_TOKEN": TOKEN})
+        for status, body, why in ((302, "", "its status says so"), (200, "[]", "")):
+            hooks.script(connect=[{"status": status, "body": body}])
+            self.assertEqual(self.join(server, "Alice").wait_closed(), 4503)
+            told = server.wait_event("hook_failed", hook="connect", status=status)
+            self.assertIn(why, told["why"])
+            self.assertNotEqual(told["why"], "")
+        self.stop_cleanly(server)
+
     def test_plain_http_to_another_machine_is_refused_at_the_start(self):
         def check(*flags):
             return subprocess.run([PADDOCK, "--dev", "--check-config", "--backend=http", *flags], capture_output=True,
