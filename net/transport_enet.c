@@ -597,8 +597,8 @@ static struct enet_endpoint *endpoint_of(struct net_endpoint *base)
     return (struct enet_endpoint *)base;
 }
 
-// A dial's socket is read when the loop finds that something has come. A handler may dial
-// meanwhile.
+// A dial's socket is read when the loop finds that something has come. Handlers may dial, but those
+// have their turn in the next one.
 static void endpoint_pump(struct net_endpoint *base, uint64_t now_ns)
 {
     struct enet_endpoint *endpoint = endpoint_of(base);
@@ -606,7 +606,9 @@ static void endpoint_pump(struct net_endpoint *base, uint64_t now_ns)
         port_service(endpoint->first, now_ns, true);
         return;
     }
-    while (endpoint->first && now_ns - endpoint->first->host->serviced_ns >= DIAL_SERVICE_NS) {
+    const struct enet_port *port = NULL, *last = endpoint->last;
+    while (port != last && now_ns - endpoint->first->host->serviced_ns >= DIAL_SERVICE_NS) {
+        port = endpoint->first;
         port_service(endpoint->first, now_ns, false);
     }
 }
