@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "net/enet_host.h"
+#include "net/enet_packet.h"
 #include "net/enet_platform.h"
 #include "net/tls_problem.h"
 #include "net/tls_store.h"
@@ -70,9 +71,7 @@ struct enet_port {
     unsigned open_links;
     unsigned urgent_links;
     unsigned failed_links;
-    // The packet that was made last for each delivery, while ENet holds it: the next send of the
-    // same payload shares it.
-    ENetPacket *shared[2];
+    struct net_enet_packets packets;
 };
 
 // A listener with its one port, or all dials of a hub with a port each. There may be thousands of
@@ -94,48 +93,6 @@ struct enet_endpoint {
 
 static const struct net_endpoint_impl endpoint_impl;
 static const struct net_link_impl link_impl;
-
-// ---- packets
-
-static struct net_payload *packet_payload(const ENetPacket *packet)
-{
-    return (struct net_payload *)(void *)(packet->data - offsetof(struct net_payload, bytes));
-}
-
-static void packet_freed(ENetPacket *packet)
-{
-    struct enet_port *port = packet->userData;
-    for (unsigned i = 0; i < BASE_COUNT(port->shared); i++) {
-        if (port->shared[i] == packet) {
-            port->shared[i] = NULL;
-        }
-    }
-    net_payload_unref(packet_payload(packet));
-}
-
-// A packet that refers to the payload's bytes. A snapshot goes to many peers in one go; ENet then
-// counts references on one packet instead of copying the bytes for each of them.
-static ENetPacket *port_packet(struct enet_port *port, struct net_payload *payload,
-                               enum net_delivery delivery)
-{
-    ENetPacket **shared = &port->shared[delivery == NET_RELIABLE];
-    if (*shared && (*shared)->data == payload->bytes) {
-        return *shared;
-    }
-    enet_uint32 flags = ENET_PACKET_FLAG_NO_ALLOCATE;
-    if (delivery == NET_RELIABLE) {
-        flags |= ENET_PACKET_FLAG_RELIABLE;
-    }
-    ENetPacket *packet = enet_packet_create(payload->bytes, payload->size, flags);
-    if (!packet) {
-        return NULL;
-    }
-    net_payload_ref(payload);
-    packet->userData = port;
-    packet->freeCallback = packet_freed;
-    *shared = packet;
-    return packet;
-}
 
 // ---- links
 
@@ -290,7 +247,7 @@ static void enet_link_send(struct net_link *base, struct net_payload *payload,
     // A stock client may have asked for one channel.
     bool apart = !reliable && link->peer->channelCount > CHANNEL_UNRELIABLE;
     enet_uint8 channel = apart ? CHANNEL_UNRELIABLE : CHANNEL_RELIABLE;
-    ENetPacket *packet = port_packet(link->port, payload, delivery);
+    ENetPacket *packet = net_enet_packets_get(&link->port->packets, payload, delivery);
     bool queued = packet && enet_peer_send(link->peer, channel, packet) == 0;
     if (packet && packet->referenceCount == 0) {
         enet_packet_destroy(packet);
