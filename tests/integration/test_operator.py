@@ -66,6 +66,8 @@ class Mistakes(TestCase):
         for line, part in zip(done.stderr.splitlines(), ("quic", "neighbour", "--track nowhere", "--replay-dir /nowhere"),
                               strict=True):
             self.assertIn(part, line)
+        self.refused(1, "not an origin", "--check-config", "--dev", self.data, "--listen=ws://127.0.0.1:0",
+                     "--allow-origins=javascript:")
         self.refused(1, "/nowhere.pem", "--check-config", "--dev", "--listen=tls://127.0.0.1:0",
                      "--tls-cert=/nowhere.pem")
 
