@@ -324,6 +324,48 @@ static void more_than_one_call_takes_is_read_in_one_turn(void **state)
 
 // ---- memory
 
+// One byte on the second channel: reliable, or after that reliable one.
+static void send_byte(struct enet_rig *rig, bool reliable, uint16_t sequence)
+{
+    uint8_t bytes[64] = {0};
+    size_t size = enet_rig_put_header(rig, bytes, true);
+    bytes[size] = reliable ? 0x86 : 0x07;
+    bytes[size + 1] = 1;
+    bytes_put_u16(bytes + size + 2, sequence);
+    bytes_put_u16(bytes + size + 4, 1);
+    bytes_put_u16(bytes + size + 6, 1); // an unreliable one has its own number before it
+    enet_rig_send_bytes(rig, bytes, size + (reliable ? 7 : 9));
+    enet_rig_serve(rig);
+}
+
+static void serve_ms(struct enet_rig *rig, unsigned ms)
+{
+    for (unsigned i = 0; i < ms; i++) {
+        enet_rig_serve(rig);
+    }
+}
+
+// ENet counts what waits in a peer, and forgets to when it drops what has come too late.
+static void the_account_of_what_waits_is_put_right_when_nothing_does(void **state)
+{
+    struct enet_rig *rig = *state;
+    enet_rig_connect(rig);
+    const ENetPeer *peer = &rig->host->enet->peers[0];
+    assert_int_equal(peer->state, ENET_PEER_STATE_CONNECTED);
+    rig->any_bytes = true;
+    unsigned before = rig->received;
+    send_byte(rig, false, 1);
+    send_byte(rig, true, 2);
+    assert_int_equal(peer->totalWaitingData, 2);
+    serve_ms(rig, 200); // both still wait
+    assert_int_equal(peer->totalWaitingData, 2);
+    send_byte(rig, true, 1);
+    assert_int_equal(rig->received - before, 2);
+    assert_int_equal(peer->totalWaitingData, 1); // of what was dropped
+    serve_ms(rig, 200);
+    assert_int_equal(peer->totalWaitingData, 0);
+}
+
 static void without_memory_messages_are_refused_and_nobody_dies(void **state)
 {
     struct enet_rig *rig = *state;
@@ -379,6 +421,7 @@ int main(void)
         ONE(acknowledgements_go_along_with_what_the_turn_sends),
         ONE(what_is_lost_is_sent_again_though_nothing_comes_in),
         ONE(more_than_one_call_takes_is_read_in_one_turn),
+        ONE(the_account_of_what_waits_is_put_right_when_nothing_does),
         ONE(without_memory_messages_are_refused_and_nobody_dies),
         ONE(everything_is_given_back),
         ONE(a_connection_lives_through_the_wrap_of_the_clock),
