@@ -30,6 +30,7 @@ struct game_results {
     struct game_results_env env;
     struct pending *pending;
     unsigned pending_count;
+    bool failing; // the newest try to commit
     uint64_t *committed, *commit_failures;
     uint64_t *replays, *replays_failed;
 };
@@ -84,6 +85,11 @@ unsigned game_results_pending(const struct game_results *results)
     return results->pending_count;
 }
 
+bool game_results_failing(const struct game_results *results)
+{
+    return results->failing;
+}
+
 // ---- canonical bytes
 
 static json_t *encode_standing(const struct game_session *session,
@@ -129,6 +135,7 @@ static void commit(struct pending *pending);
 static void retry_later(struct pending *pending)
 {
     struct loop *loop = pending->results->env.loop;
+    pending->results->failing = true;
     *pending->results->commit_failures += 1;
     loop_timer_set(loop, &pending->retry, loop_now_ns(loop) + COMMIT_RETRY_MS * CLOCK_NS_PER_MS);
 }
@@ -143,6 +150,7 @@ static void on_committed(void *context, bool ok)
         retry_later(pending);
         return;
     }
+    results->failing = false;
     *results->committed += 1;
     results->env.committed(results->env.user, pending->session, pending->race_id);
     free_pending(pending);

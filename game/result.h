@@ -41,6 +41,8 @@ bool game_results_submit(struct game_results *results, struct game_session *sess
                          const struct game_standing *standings) BASE_MUST_USE;
 // Results that are not on disk yet.
 unsigned game_results_pending(const struct game_results *results);
+// True while the outbox takes none, from a try that failed to one that does not.
+bool game_results_failing(const struct game_results *results);
 
 // The canonical bytes: compact JSON, keys in the order of README.md, UTF-8. False when `out` is
 // full or memory is short.

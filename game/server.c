@@ -122,10 +122,14 @@ static bool is_healthy(void *user)
     return !server->tick.running || now < server->tick.last_run_ns + STUCK_MS * CLOCK_NS_PER_MS;
 }
 
+bool game_server_ready(const struct game_server *server)
+{
+    return server->stage == STAGE_SERVING && !game_results_failing(server->results);
+}
+
 static bool is_ready(void *user)
 {
-    const struct game_server *server = user;
-    return server->stage == STAGE_SERVING;
+    return game_server_ready(user);
 }
 
 struct game_status_source game_server_status(struct game_server *server)

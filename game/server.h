@@ -45,6 +45,9 @@ void game_server_reload(struct game_server *server);
 void game_server_drain(struct game_server *server);
 void game_server_stop(struct game_server *server);
 bool game_server_stopped(const struct game_server *server);
+// Whether new players should be sent here: not while it shuts down, nor while results do not get to
+// the disk. Those who come all the same may play.
+bool game_server_ready(const struct game_server *server);
 
 // For tests: what shares the server's loop and listeners.
 struct net_hub *game_server_hub(struct game_server *server);

@@ -184,7 +184,9 @@ static void a_full_disk_holds_the_session_until_it_has_room_again(void **state)
     struct disk disk;
     struct scenario *scenario;
     struct scenario_player *player = race_on_a_full_disk(&disk, &scenario);
+    assert_true(game_server_ready(scenario->server));
     scenario_run_ms(scenario, 10000);
+    assert_false(game_server_ready(scenario->server)); // nobody else should be sent here
     assert_int_equal(player->phase, NET_PHASE_FINISHED);
     assert_int_equal(player->results, 1);
     assert_int_equal(player->results_final, 0);
@@ -192,6 +194,7 @@ static void a_full_disk_holds_the_session_until_it_has_room_again(void **state)
     assert_int_equal(auth_fake_counts(backend_of(scenario)).report_calls, 0);
     auth_rig_fill_disk(false);
     scenario_wait(scenario, scenario_has_final_result, player, 1100);
+    assert_true(game_server_ready(scenario->server));
     assert_int_equal(scenario_count(scenario, "paddock_results_committed", NULL, NULL), 1);
     scenario_wait(scenario, scenario_is_closed, player, 30000);
     assert_int_equal(player->results_final, RACES);
