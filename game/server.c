@@ -517,12 +517,12 @@ void game_server_drain(struct game_server *server)
         game_server_stop(server);
         return;
     }
-    log_event(LOG_INFO, "draining", LOG_U("sessions", game_sessions_count(server->sessions)),
-              LOG_I("timeout_ms", server->env.config->drain_timeout_ms));
     server->stage = STAGE_DRAINING;
     server->session_env.draining = true;
     net_conns_refuse_new(server->conns);
     net_hub_stop_accepting(&server->hub);
+    log_event(LOG_INFO, "draining", LOG_U("sessions", game_sessions_count(server->sessions)),
+              LOG_I("timeout_ms", server->env.config->drain_timeout_ms));
     game_admission_turn_away(server->admission, NET_CLOSE_GOING_AWAY);
     loop_timer_set(server->loop, &server->stage_timer,
                    loop_now_ns(server->loop) +
