@@ -19,6 +19,7 @@ import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
+import ports  # noqa: E402
 from paddock import BYE, ENVIRONMENT, HELLO, PATIENCE, PING, PONG, WELCOME, TestCase, pack, unpack  # noqa: E402
 
 try:
@@ -145,10 +146,7 @@ class Godot(TestCase):
 
     def wrap(self, server, trust):
         """A port of this machine whose datagrams go through Godot's DTLS."""
-        # Godot would share a port with whoever has it, so the kernel chooses one that nobody has.
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as chooser:
-            chooser.bind(("127.0.0.1", 0))
-            port = chooser.getsockname()[1]
+        port = ports.take()  # Godot would share one with whoever has it
         godot = self.godot("godot_dtls.gd", str(port), "127.0.0.1", str(port_of(server.url("dtls"))), trust)
         return godot, port
 

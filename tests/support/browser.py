@@ -6,12 +6,13 @@ loopback only. The browsers end with the driver, and the driver with the test.
 """
 
 import os
-import re
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
+
+import ports
 
 try:
     from selenium.common.exceptions import JavascriptException, TimeoutException, WebDriverException
@@ -55,13 +56,16 @@ class Browser:
         self.folder = tempfile.mkdtemp(prefix="paddock-browser-")
         self._trust([("C,,", path) for path in authorities] + [("P,,", path) for path in servers])
         self.log = open(os.path.join(self.folder, "log"), "a+")
-        # It chooses a free port itself, and hands its environment on to the browsers.
-        self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "chromedriver", "--port=0"],
+        # Left to itself it would take a port that is free over IPv6, and end where somebody has it over IPv4.
+        port = ports.take()
+        # It hands its environment on to the browsers.
+        self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "chromedriver", f"--port={port}"],
                                         stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
                                         start_new_session=True,
                                         env={**os.environ, "HOME": self.folder, "TMPDIR": self.folder})
+        self.url = f"http://127.0.0.1:{port}"
         try:
-            self.url = f"http://127.0.0.1:{self._wait_port()}"
+            self._wait_until_it_serves()
         except OSError:
             self.stop()
             raise
@@ -74,14 +78,13 @@ class Browser:
                                                      for trust, path in certificates]:
             subprocess.run(["certutil", "-d", "sql:" + database, *words], check=True, capture_output=True)
 
-    def _wait_port(self):
+    def _wait_until_it_serves(self):
         end = time.monotonic() + PATIENCE
         while True:
             self.log.seek(0)
             text = self.log.read()
-            started = re.search(r"started successfully on port (\d+)", text)
-            if started:
-                return started[1]
+            if "started successfully" in text:
+                return
             if self.process.poll() is not None or time.monotonic() > end:
                 raise OSError(f"chromedriver does not start: {text}")
             time.sleep(0.02)

@@ -7,9 +7,7 @@ temporary folder; the proxies that a machine may have as services are left alone
 """
 
 import atexit
-import fcntl
 import functools
-import itertools
 import os
 import re
 import shutil
@@ -21,6 +19,7 @@ import tempfile
 import threading
 import time
 
+import ports
 from paddock import ENVIRONMENT, PADDOCK, PATIENCE, Server, has_ipv6
 from websocket import ask
 
@@ -38,42 +37,7 @@ def program(name):
 
 
 PORTS = (80, 443, 7779, 9090, 9091, 9464)
-PORTS_FIRST, PORTS_EACH, PORTS_BLOCKS = 20000, 600, 20 # below those that the kernel gives to others
-ports_of_ours = None
 once = threading.Lock()
-
-
-def claim_block():
-    """Ports, again and again, that no other process of these tests takes as long as this one lives."""
-    for index in range(PORTS_BLOCKS):
-        name = f"paddock-test-ports-{os.getuid()}-{index}"
-        lock = os.open(os.path.join(tempfile.gettempdir(), name), os.O_CREAT | os.O_RDWR)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(lock)
-            continue
-        first = PORTS_FIRST + index * PORTS_EACH
-        return itertools.cycle(range(first, first + PORTS_EACH))
-    raise AssertionError("too many of these tests run at once")
-
-
-def take_ports():
-    """Own ports for those in the files; what is free now is free when it is used."""
-    global ports_of_ours
-    with once:
-        ports_of_ours = ports_of_ours or claim_block()
-    taken = {}
-    while len(taken) < len(PORTS):
-        port = next(ports_of_ours)
-        try:
-            for address in ("127.0.0.1", *NODES.values()):
-                with socket.socket() as probe:
-                    probe.bind((address, port))
-            taken[PORTS[len(taken)]] = port
-        except OSError:
-            pass
-    return taken
 
 
 def modules(text):
@@ -110,7 +74,7 @@ class Site:
         os.umask(0o022) # proxies that are started by root give their privileges up, and read all the same
         self.folder = tempfile.mkdtemp(prefix="paddock-site-")
         os.chmod(self.folder, 0o755)
-        self.ports = take_ports()
+        self.ports = {port: ports.take("127.0.0.1", *NODES.values()) for port in PORTS} # own ones for those in the files
         self.nodes = {}
         self.process = None
         self.answers = []
