@@ -230,9 +230,9 @@ class Surroundings(TestCase):
         self.stop_cleanly(server)
 
     def test_health_fails_where_nothing_listens(self):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        done = run("health", f"--admin=127.0.0.1:{port}")
+        with socket.socket() as nobody:
+            nobody.bind(("127.0.0.1", 0))  # so that nobody else has it either
+            done = run("health", f"--admin=127.0.0.1:{nobody.getsockname()[1]}")
         self.assertEqual(done.returncode, 1)
 
 
