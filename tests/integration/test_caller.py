@@ -106,11 +106,10 @@ class ToTheHook(Caller):
     def test_other_transports_say_nothing_of_this(self):
         server = self.start("--ip-header=X-Client-IP", listen=("tcp", "tls", "udp"))
         for count, scheme in enumerate(("tcp", "tls", "udp"), 1):
-            if scheme == "udp":
-                server.bots(schemes=("udp",), count=1,
-                                        tokens=[connection_token("Alice")], duration=1)
-            else:
-                server.player("Alice", scheme, token=connection_token("Alice")).wait_for(WELCOME)
+            player = server.player("Alice", scheme, token=connection_token("Alice"))
+            player.wait_for(WELCOME)
+            player.send(BYE)
+            self.assertEqual(player.wait_closed(), 1000)
             body = self.came(count)
             self.assertEqual(body["transport"], scheme)
             self.assertEqual(set(body) & {"origin", "user_agent", "headers"}, set())
@@ -397,8 +396,10 @@ class Log(Caller):
         player.wait_for(WELCOME)
         player.send_raw(b"\0\0\0\1\xc1")
         self.assertEqual(player.wait_closed(), 1007)
-        server.bots(schemes=("udp",), count=1, duration=1)
-        server.wait_event("player_left", player="Bot0")
+        player = server.player("P9", "udp")
+        player.wait_for(WELCOME)
+        player.send(BYE)
+        self.assertEqual(player.wait_closed(), 1000)
         self.assertEqual(self.lines(server), {
             5: self.BEGIN[:1] + ["origin_refused", "http_answered"],
             6: self.BEGIN[:1] + ["origin_refused", "http_answered"],
