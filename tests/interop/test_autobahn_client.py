@@ -45,7 +45,8 @@ class AutobahnLink:
     async def open(cls, url, protocols=("paddock.v1",)):
         factory = WebSocketClientFactory(url, protocols=list(protocols))
         factory.protocol = Protocol
-        factory.setProtocolOptions(openHandshakeTimeout=PATIENCE)
+        factory.setProtocolOptions(openHandshakeTimeout=PATIENCE, closeHandshakeTimeout=PATIENCE,
+                                   serverConnectionDropTimeout=PATIENCE)
         link = cls()
         _, link.protocol = await asyncio.get_running_loop().create_connection(
             factory, factory.host, factory.port, ssl=trust_anybody() if factory.isSecure else None)
