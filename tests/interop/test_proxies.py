@@ -103,7 +103,7 @@ class OneNode(Deployed):
 
     @each(*KINDS)
     def test_limits_are_about_the_client_and_not_the_proxy(self, kind):
-        site, _ = self.one_node(kind, "--connections-per-address=1")
+        site, _ = self.one_node(kind, "--connections-per-address=1", "--hello-ms=60000")
         self.assertEqual(site.ask(source="127.0.0.3").status, 101)
         self.assertEqual(site.ask(source="127.0.0.4").status, 101)
         if kind == "haproxy": # the node knows whose connection it is before there is HTTP, and cuts it
@@ -302,7 +302,7 @@ class Cluster(Deployed):
 
     @each(*KINDS)
     def test_a_node_that_drains_finishes_its_race_and_gets_nobody_new(self, kind):
-        site = self.cluster(kind, flags=("--lobby-ms=0", "--countdown-ms=0"))
+        site = self.cluster(kind, flags=("--lobby-ms=0", "--countdown-ms=0", "--hello-ms=60000"))
         leaving, staying = site.nodes["node1"], site.nodes["node2"]
         players = [self.join(site, leaving, name, "/websocket/node1")[0] for name in ("Anna", "Bert")]
         leaving.wait_event("phase", phase="racing")
