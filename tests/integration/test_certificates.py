@@ -494,7 +494,7 @@ class Staples(Certificates):
         """The authority's answer about leaf.pem, in leaf.pem.ocsp."""
         serial = run("openssl", "x509", "-in", self.path("leaf.pem"), "-noout", "-serial").strip().split("=")[1]
         with open(self.path("index.txt"), "w") as file:
-            revoked = "261101000000Z" if status == "R" else ""
+            revoked = "250101000000Z" if status == "R" else ""
             file.write(f"{status}\t991231235959Z\t{revoked}\t{serial}\tunknown\t/CN=game.example.com\n")
         run("openssl", "ocsp", "-index", "index.txt", "-rsigner", "root.pem", "-rkey", "root.key", "-CA", "root.pem",
             "-issuer", "root.pem", "-cert", "leaf.pem", "-respout", "leaf.pem.ocsp", *options, cwd=self.folder)
