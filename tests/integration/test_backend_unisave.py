@@ -13,6 +13,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from paddock import (ENVIRONMENT, PADDOCK, PATIENCE, RESULT, WELCOME, Closed, TestCase,  # noqa: E402
                      growth_kib_max)
+import ports  # noqa: E402
 import unisave_gateway  # noqa: E402
 from unisave_gateway import Gateway  # noqa: E402
 
@@ -221,7 +222,7 @@ class Unisave(TestCase):
         gateway = self.gateway()
         # AddressSanitizer keeps what is freed, by default 256 MiB of it.
         sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1:thread_local_quarantine_size_kb=64"
-        server = self.serve_with(gateway, "--verify-ms=2000", "--connects-per-second=0",
+        server = self.serve_with(gateway, "--verify-ms=60000", "--connects-per-second=0",
                                  env={"ASAN_OPTIONS": sanitizer})
         token = gateway.register(ADA)[0]
         self.assertGreaterEqual(len(HOSTILE), 30)
@@ -247,7 +248,7 @@ class Unisave(TestCase):
 
     def test_a_gateway_that_drips_or_hangs_does_not_touch_the_tick(self):
         gateway = self.gateway()
-        server = self.serve_with(gateway, "--verify-ms=5000", "--min-players=1", "--lobby-ms=0", "--countdown-ms=0",
+        server = self.serve_with(gateway, "--verify-ms=60000", "--min-players=1", "--lobby-ms=0", "--countdown-ms=0",
                                  "--rejoin-grace-ms=0")
         ada, bob = gateway.register(ADA, BOB)
         server.player(ADA, token=ada).wait_for(WELCOME) # somebody for whom the ticks run
@@ -256,7 +257,19 @@ class Unisave(TestCase):
         server.wait_metric("paddock_verifications_in_flight", 6)
         server.wait_ticks(60)
         self.assertEqual(server.metric("paddock_verifications_in_flight"), 6) # nobody was done meanwhile
-        self.assertEqual([player.wait_closed() for player in slow], [4503] * 6)
+        for player in slow:
+            player.close()
+        server.wait_metric('paddock_verifications_total{outcome="cancelled"}', 6)
+        self.assertEqual(server.metric("paddock_verifications_in_flight"), 0)
+        self.stop_cleanly(server)
+
+    def test_a_gateway_that_drips_or_hangs_has_a_deadline(self):
+        gateway = self.gateway()
+        server = self.serve_with(gateway, "--verify-ms=300")
+        token = gateway.register(ADA)[0]
+        gateway.script({"raw": http(TRUE), "drip_s": 1}, {"hang": True})
+        self.assertEqual([self.is_admitted(server, ADA, token) for _ in range(2)], [4503] * 2)
+        self.assertEqual(server.metric('paddock_verifications_total{outcome="deadline"}'), 2)
         self.assertEqual(server.metric("paddock_verifications_in_flight"), 0)
         self.stop_cleanly(server)
 
@@ -328,9 +341,9 @@ class Unisave(TestCase):
         self.stop_cleanly(server)
 
     def lose_the_answer(self, gateway, *flags):
-        """A race whose first report runs and is then not answered; (server, race id)."""
-        server = self.serve_with(gateway, *SHORT, *ALL, "--report-ms=2000", *flags)
-        gateway.script({"on": "result", "run": True, "hang": True})
+        """A race whose first report runs, and whose answer ends before it says so; (server, race id)."""
+        server = self.serve_with(gateway, *SHORT, *ALL, "--report-ms=60000", *flags)
+        gateway.script({"on": "result", "run": True, "raw": b"HTTP/1.1 200 OK\r\n"})
         return server, self.race(server, gateway)
 
     def test_at_least_once_pays_twice_when_an_answer_is_lost(self):
@@ -369,20 +382,20 @@ class Unisave(TestCase):
         self.stop_cleanly(server)
 
     def test_at_most_once_outlives_a_gateway_that_is_not_there(self):
-        gateway = self.gateway("--arguments", EVERYBODY)
+        flags = ("--arguments", EVERYBODY, "--port", str(ports.take()))
+        gateway = self.gateway(*flags)
         server = self.serve_with(gateway, *SHORT, *ALL, "--unisave-result-delivery=at_most_once", "--verify-max=1")
         tokens = gateway.register(ADA, BOB)
         players = [server.player(player_id, token=token) for player_id, token in zip((ADA, BOB), tokens)]
         for player in players:
             player.wait_for(WELCOME)
-        port = gateway.port
         gateway.process.stdin.close()
         gateway.process.wait()
         for player in players:
             while not player.wait_for(RESULT)[2]:
                 pass
         server.wait_event("report_failed", attempt=3)
-        again = Gateway("--arguments", EVERYBODY, "--port", str(port), folder=gateway.folder)
+        again = Gateway(*flags, folder=gateway.folder)
         self.addCleanup(again.stop)
         self.until(lambda: self.states(server), ["delivered", "delivered"])
         self.assertEqual(len(again.paid), 2)

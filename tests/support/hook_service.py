@@ -19,6 +19,7 @@ are used up in order, "times" says how often (-1: always), and the rest is
     wait                    seconds before the answer
     drip                    seconds between its bytes
     close                   hangs up without an answer
+    hang                    says nothing, until the caller has hung up
     twice                   says it again, as soon as it has said it
 """
 
@@ -56,6 +57,7 @@ class Service:
         self.script = {"connect": [], "results": [], "disconnect": []}
         self.came = {"connect": [], "results": [], "disconnect": []}
         self.connections = 0
+        self.gone = 0 # callers who hung up before they were answered
         self.complaints = []
         self.stored = []
         if options.players:
@@ -188,7 +190,7 @@ class Service:
         with self.lock:
             if path == "/control/state":
                 return {"complaints": self.complaints, "came": self.came, "stored": self.stored,
-                        "connections": self.connections}
+                        "connections": self.connections, "gone": self.gone}
             if path == "/control/results":
                 return summary(self.stored)
             if path == "/control/script":
@@ -234,10 +236,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         step, status, answer = self.service.handle(self.hooks[self.path], self.headers, self.request_version, data)
         time.sleep(step.get("wait", 0))
-        if step.get("close"):
+        if step.get("hang"):
+            self.wait_until_gone()
+        if step.get("hang") or step.get("close"):
             self.close_connection = True
             return
         self.send_json(step, status, answer)
+
+    def wait_until_gone(self):
+        try:
+            while self.connection.recv(4096):
+                pass
+        except OSError:
+            pass
+        with self.service.lock:
+            self.service.gone += 1
 
     def send_json(self, step, status, answer):
         text = "" if answer is None else answer if isinstance(answer, str) else json.dumps(answer)

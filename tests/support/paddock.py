@@ -324,7 +324,7 @@ class Server:
     def wait(self, patience=PATIENCE):
         """The exit status."""
         status = self.process.wait(timeout=patience)
-        self.reader.join(timeout=5)
+        self.reader.join(timeout=PATIENCE)
         return status
 
     def stop(self):
@@ -332,7 +332,7 @@ class Server:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        self.reader.join(timeout=5)
+        self.reader.join(timeout=PATIENCE)
         self.process.stdout.close()
         self.error_file.close()
         if self.own_folder:

@@ -374,10 +374,6 @@ class Gateway:
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    @property
-    def port(self):
-        return int(self.url.rstrip("/").rsplit(":", 1)[1])
-
     def flags(self, *others):
         """What paddock needs to speak to this gateway, with ENVIRONMENT; the others may say otherwise."""
         said = [flag.split("=")[0] for flag in others]
@@ -408,7 +404,7 @@ class Gateway:
     def stop(self):
         if self.process.poll() is None:
             self.process.stdin.close()
-            self.process.wait(timeout=10)
+            self.process.wait(timeout=60)
         self.process.stdout.close()
         if self.own_folder:
             shutil.rmtree(self.folder, ignore_errors=True)
