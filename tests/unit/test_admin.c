@@ -645,14 +645,18 @@ static void test_probe_is_false_when_stuck_and_says_the_status(void **state)
 
 static void test_probe_is_false_when_nobody_listens(void **state)
 {
-    struct fixture *fixture = *state;
+    (void)state;
     char where[64];
-    snprintf(where, sizeof(where), "%s", game_admin_address(fixture->admin));
-    game_admin_destroy(fixture->admin);
-    fixture->admin = NULL;
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM, 0); // bound but not listening: nobody else can be there
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    snprintf(where, sizeof(where), "127.0.0.1:%u", ntohs(address.sin_port));
     struct error error = {0};
     assert_false(game_admin_probe(where, &error));
     assert_contains(error.text, "Connection refused");
+    close(fd);
     assert_false(game_admin_probe("[::1]:1", &error));
     assert_starts(error.text, "no answer from [::1]:1: ");
 }
