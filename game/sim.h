@@ -59,7 +59,8 @@ struct game_sim {
                                        struct error *error);
     void (*free_map)(const struct game_map *map); // only for loaded ones
 
-    // state: state_bytes zeroed bytes, aligned for max_align_t. Keeps no pointer into `setup`.
+    // state: state_bytes zeroed bytes, aligned for max_align_t. Keeps no pointer into `setup` but
+    // to its map, which outlives the state.
     void (*init)(void *state, const struct game_sim_setup *setup);
     // Brings an input from a peer into range, in place; true when something had to be changed
     // (forged or impossible: counted by the caller).

@@ -8,5 +8,5 @@ add_executable(race_embed ${race}/tracks/embed.c ${race}/race_map.c ${race}/race
 target_link_libraries(race_embed PRIVATE paddock_config)
 set(race_builtin ${CMAKE_BINARY_DIR}/race_builtin.c)
 add_custom_command(OUTPUT ${race_builtin} COMMAND race_embed ${race_builtin} ${race_tracks}
-    DEPENDS ${race_tracks} VERBATIM)
+    DEPENDS race_embed ${race_tracks} VERBATIM)
 target_sources(paddock_game_race PRIVATE ${race_builtin})

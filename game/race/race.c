@@ -2,7 +2,7 @@
 // The race as a simulation: one block of state, and a tick that moves, collides and judges.
 //
 // Plain composition: race_track knows the road, race_kart the bodies, race_rules what counts. The
-// state holds no pointers, so it may be copied and hashed as it stands.
+// state holds no pointer but to the road, which is the map's, so it may be copied as it stands.
 
 #include "game/race/race.h"
 
@@ -30,8 +30,8 @@ struct race_state {
     uint32_t tick;
     bool started;
     uint8_t order[KARTS_MAX]; // entrants, best first
-    struct race_entrant entrants[KARTS_MAX];
-    struct race_track track;
+    const struct race_track *track;
+    struct race_entrant entrants[];
 };
 
 _Static_assert(KARTS_MAX *RACE_VALUES <= LIMIT_SNAPSHOT_VALUES, "a full grid fits a snapshot");
@@ -47,7 +47,7 @@ static const char *const value_names[RACE_VALUES] = {
 static struct race_terms terms_of(const struct race_state *state)
 {
     return (struct race_terms){
-        .track = &state->track,
+        .track = state->track,
         .tick_rate = state->tick_rate,
         .laps = state->laps,
         .tick = state->tick,
@@ -56,8 +56,7 @@ static struct race_terms terms_of(const struct race_state *state)
 
 static size_t race_state_bytes(const struct game_sim_setup *setup)
 {
-    (void)setup;
-    return sizeof(struct race_state);
+    return sizeof(struct race_state) + setup->entities * sizeof(struct race_entrant);
 }
 
 static uint64_t hash_bytes(struct bytes_span span)
@@ -115,7 +114,7 @@ static void race_init(void *memory, const struct game_sim_setup *setup)
     state->count = setup->entities;
     state->laps = setup->laps;
     state->time_limit_ticks = setup->time_limit_ticks;
-    race_track_init(&state->track, setup->map->data);
+    state->track = race_map_track(setup->map);
     draw_grid(state);
     struct race_terms terms = terms_of(state);
     for (unsigned i = 0; i < state->count; i++) {

@@ -339,7 +339,7 @@ static bool complete(struct draft *draft)
 
 // One block: the map, its name and its data.
 struct loaded_map {
-    struct game_map base;
+    struct race_map base;
     char name[RACE_MAP_NAME_BYTES_MAX + 1];
     uint8_t data[RACE_MAP_BYTES_MAX];
 };
@@ -370,12 +370,10 @@ static size_t encode(const struct draft *draft, uint8_t *data)
     return (size_t)(at - data);
 }
 
-static bool check_road(const struct draft *draft, struct bytes_span data)
+static bool check_road(const struct draft *draft, const struct race_track *track)
 {
-    struct race_track track;
-    race_track_init(&track, data);
     unsigned point;
-    if (race_track_check(&track, &point, draft->error)) {
+    if (race_track_check(track, &point, draft->error)) {
         return true;
     }
     return point < draft->count
@@ -395,13 +393,15 @@ const struct game_map *race_map_load(const char *label, struct bytes_span text, 
         return NULL;
     }
     memcpy(map->name, draft.name, sizeof(map->name));
-    map->base.name = map->name;
-    map->base.data = bytes_of(map->data, encode(&draft, map->data));
-    if (!check_road(&draft, map->base.data)) {
+    struct game_map *base = &map->base.base;
+    base->name = map->name;
+    base->data = bytes_of(map->data, encode(&draft, map->data));
+    race_track_init(&map->base.track, base->data);
+    if (!check_road(&draft, &map->base.track)) {
         free(map);
         return NULL;
     }
-    return &map->base;
+    return base;
 }
 
 void race_map_free(const struct game_map *map)

@@ -436,6 +436,23 @@ static void two_stretches_must_not_share_ground(void **state)
     assert_refused(&text, "t.track:24: the road crosses or touches itself here and at point 14");
 }
 
+// Points and checkpoints that a track does not have are zeroes in both.
+static void assert_same_road(const struct race_track *a, const struct race_track *b)
+{
+    assert_memory_equal(a, b, sizeof(*a));
+}
+
+static void the_road_of_a_map_is_what_its_data_say(void **state)
+{
+    (void)state;
+    const struct game_map *map = race_ring_load();
+    struct race_track track;
+    memset(&track, 0, sizeof(track));
+    race_track_init(&track, map->data);
+    assert_same_road(race_map_track(map), &track);
+    race_map_free(map);
+}
+
 static void the_built_in_tracks_are_what_their_files_say(void **state)
 {
     (void)state;
@@ -453,6 +470,7 @@ static void the_built_in_tracks_are_what_their_files_say(void **state)
         const struct game_map *map = race_map_load(path, bytes_of(bytes, size), &error);
         assert_string_equal(error.text, "");
         assert_true(bytes_equal(map->data, built_in->data));
+        assert_same_road(race_map_track(map), race_map_track(built_in));
         race_map_free(map);
     }
     assert_true(count >= 3);
@@ -462,6 +480,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_track_becomes_map_data),
+        cmocka_unit_test(the_road_of_a_map_is_what_its_data_say),
         cmocka_unit_test(named_checkpoints_are_taken_as_they_are),
         cmocka_unit_test(the_title_may_be_left_out),
         cmocka_unit_test(one_wrong_line_is_named),

@@ -38,6 +38,23 @@ static void write_data(FILE *out, int index, struct bytes_span data)
     fprintf(out, "\n};\n");
 }
 
+static void write_track(FILE *out, const struct race_track *track)
+{
+    fprintf(out, "        {.count = %u, .checkpoints = %u, .grid_columns = %u, .grid_row = %d,\n",
+            track->count, track->checkpoints, track->grid_columns, track->grid_row);
+    fprintf(out, "         .length = %d, .gates = {", track->length);
+    for (unsigned i = 0; i < track->checkpoints; i++) {
+        fprintf(out, "%d, ", track->gates[i]);
+    }
+    fprintf(out, "}, .points = {\n");
+    for (unsigned i = 0; i < track->count; i++) {
+        const struct race_track_point *point = &track->points[i];
+        fprintf(out, "            {{%d, %d}, {%d, %d}, %d, %d, %d},\n", point->at.x, point->at.y,
+                point->along.x, point->along.y, point->length, point->arc, point->half_width);
+    }
+    fprintf(out, "        }},\n");
+}
+
 static bool write_maps(FILE *out, char **paths, int count)
 {
     const struct game_map **maps = calloc((size_t)count + 1, sizeof(*maps));
@@ -51,12 +68,14 @@ static bool write_maps(FILE *out, char **paths, int count)
             write_data(out, i, maps[i]->data);
         }
     }
-    fprintf(out, "\nstatic const struct game_map maps[] = {\n");
+    fprintf(out, "\nstatic const struct race_map maps[] = {\n");
     for (int i = 0; ok && i < count; i++) {
-        fprintf(out, "    {\"%s\", {data_%d, sizeof(data_%d)}},\n", maps[i]->name, i, i);
+        fprintf(out, "    {\n        {\"%s\", {data_%d, sizeof(data_%d)}},\n", maps[i]->name, i, i);
+        write_track(out, race_map_track(maps[i]));
+        fprintf(out, "    },\n");
     }
     fprintf(out, "};\n\nconst struct game_map *race_map_builtin(unsigned index)\n{\n"
-                 "    return index < BASE_COUNT(maps) ? &maps[index] : NULL;\n}\n");
+                 "    return index < BASE_COUNT(maps) ? &maps[index].base : NULL;\n}\n");
     for (int i = 0; maps && i < count; i++) {
         race_map_free(maps[i]);
     }
