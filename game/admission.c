@@ -4,10 +4,12 @@
 #include "game/admission.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/base/prefetch.h"
 #include "game/tick.h"
 
 struct member {
@@ -36,6 +38,16 @@ enum event {
     EVENT_CLOSED,
     EVENTS,
 };
+
+// What a message of a player leads to, one after the other.
+enum fetch_step {
+    FETCH_MEMBER,
+    FETCH_SESSION,
+    FETCH_SEAT,
+    FETCH_STEPS,
+};
+
+_Static_assert(FETCH_STEPS == NET_CONN_FETCH_STEPS, "as many as there are");
 
 struct verdict {
     enum auth_outcome outcome;
@@ -506,6 +518,29 @@ void game_admission_message(struct game_admission *admission, struct net_conn_id
     struct member *member = find(admission, conn);
     assert(member && msg->type < BASE_COUNT(events));
     dispatch(admission, member, events[msg->type], (union event_data){.msg = msg});
+}
+
+static void fetch_session(struct game_admission *admission, const struct member *member,
+                          unsigned step)
+{
+    struct game_sessions *sessions = admission->env.sessions;
+    const struct game_session *session;
+    if (step == FETCH_SESSION) {
+        game_sessions_fetch(sessions, member->session);
+    } else if ((session = game_sessions_get(sessions, member->session))) {
+        game_session_fetch_input(session, member->slot);
+    }
+}
+
+void game_admission_fetch(struct game_admission *admission, struct net_conn_id conn, unsigned step)
+{
+    const struct member *member = &admission->members[conn.index];
+    assert(conn.index < admission->capacity);
+    if (step == FETCH_MEMBER) {
+        prefetch(member, offsetof(struct member, wanted));
+    } else if (member->state == GAME_ADMISSION_ADMITTED) {
+        fetch_session(admission, member, step);
+    }
 }
 
 void game_admission_closed(struct game_admission *admission, struct net_conn_id conn, uint16_t code)

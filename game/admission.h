@@ -43,6 +43,8 @@ void game_admission_message(struct game_admission *admission, struct net_conn_id
                             const struct net_msg *msg);
 void game_admission_closed(struct game_admission *admission, struct net_conn_id conn,
                            uint16_t code);
+// A hint, as in struct net_conn_events.
+void game_admission_fetch(struct game_admission *admission, struct net_conn_id conn, unsigned step);
 void game_admission_verified(struct game_admission *admission, uint64_t owner,
                              enum auth_outcome outcome, const struct auth_attributes *attributes);
 

@@ -3,7 +3,10 @@
 
 #include "game/input.h"
 
+#include <stddef.h>
 #include <string.h>
+
+#include "config/base/prefetch.h"
 
 // A client may claim any tick; what is later than this is only very late, and milliseconds of it
 // fit into 32 bits.
@@ -38,12 +41,12 @@ enum game_input_verdict game_inputs_claim(struct game_inputs *inputs, uint32_t t
     if (tick - next_tick >= GAME_INPUT_WINDOW) {
         return GAME_INPUT_FAR;
     }
-    unsigned place = tick % GAME_INPUT_WINDOW;
-    if (inputs->ticks[place] == tick) {
+    struct game_input_cell *place = &inputs->cells[tick % GAME_INPUT_WINDOW];
+    if (place->tick == tick) {
         return GAME_INPUT_AGAIN;
     }
-    inputs->ticks[place] = tick;
-    *cell = inputs->cells[place];
+    place->tick = tick;
+    *cell = place->input;
     if (tick > inputs->newest_tick) {
         inputs->newest_tick = tick;
         note_margin(inputs, (int32_t)(tick - next_tick));
@@ -54,17 +57,23 @@ enum game_input_verdict game_inputs_claim(struct game_inputs *inputs, uint32_t t
 void game_inputs_take(struct game_inputs *inputs, uint32_t tick, unsigned repeat_max,
                       uint8_t *input, unsigned size)
 {
-    unsigned cell = tick % GAME_INPUT_WINDOW;
-    if (inputs->ticks[cell] == tick) {
-        inputs->ticks[cell] = 0;
+    struct game_input_cell *cell = &inputs->cells[tick % GAME_INPUT_WINDOW];
+    if (cell->tick == tick) {
+        cell->tick = 0;
         inputs->repeated = 0;
-        memcpy(inputs->last, inputs->cells[cell], size);
+        memcpy(inputs->last, cell->input, size);
     } else if (inputs->repeated < repeat_max) {
         inputs->repeated++;
     } else {
         memset(inputs->last, 0, sizeof(inputs->last));
     }
     memcpy(input, inputs->last, size);
+}
+
+void game_inputs_fetch(const struct game_inputs *inputs, uint32_t first_tick, unsigned ticks)
+{
+    prefetch(inputs, offsetof(struct game_inputs, cells));
+    prefetch(&inputs->cells[first_tick % GAME_INPUT_WINDOW], ticks * sizeof(*inputs->cells));
 }
 
 void game_inputs_reported(struct game_inputs *inputs)

@@ -16,17 +16,21 @@
 
 #define GAME_INPUT_WINDOW LIMIT_INPUTS_PER_MESSAGE // ticks ahead of the next one
 
-struct game_inputs {
-    uint32_t ticks[GAME_INPUT_WINDOW]; // which tick each cell holds; 0 = none
-    uint8_t cells[GAME_INPUT_WINDOW][LIMIT_INPUT_BYTES];
-    uint8_t last[LIMIT_INPUT_BYTES];
-    unsigned repeated; // ticks in a row that `last` stood in for a missing input
+struct game_input_cell {
+    uint32_t tick; // whose input it holds; 0 = none
+    uint8_t input[LIMIT_INPUT_BYTES];
+};
 
+struct game_inputs {
     // Since the last report to the client.
     uint32_t newest_tick; // ever seen in time
     int32_t margin_ticks; // least lead of an input on its first arrival; < 0: late
     bool margin_known;
     uint32_t late;
+
+    unsigned repeated; // ticks in a row that `last` stood in for a missing input
+    uint8_t last[LIMIT_INPUT_BYTES];
+    struct game_input_cell cells[GAME_INPUT_WINDOW];
 };
 
 enum game_input_verdict {
@@ -44,6 +48,8 @@ enum game_input_verdict game_inputs_claim(struct game_inputs *inputs, uint32_t t
 // Writes the input to use for `tick`; after more than repeat_max missing ones, zeroes.
 void game_inputs_take(struct game_inputs *inputs, uint32_t tick, unsigned repeat_max,
                       uint8_t *input, unsigned size);
+// A hint (config/base/prefetch): these ticks' inputs are about to come or to be taken.
+void game_inputs_fetch(const struct game_inputs *inputs, uint32_t first_tick, unsigned ticks);
 // Begins a new report.
 void game_inputs_reported(struct game_inputs *inputs);
 

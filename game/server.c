@@ -87,6 +87,12 @@ static void on_message(void *user, struct net_conn_id conn, const struct net_msg
     game_admission_message(server->admission, conn, msg);
 }
 
+static void on_fetch(void *user, struct net_conn_id conn, unsigned step)
+{
+    struct game_server *server = user;
+    game_admission_fetch(server->admission, conn, step);
+}
+
 static void on_closed(void *user, struct net_conn_id conn, uint16_t code)
 {
     struct game_server *server = user;
@@ -236,7 +242,8 @@ static unsigned connection_capacity(const struct config *config)
 
 static bool open_connections(struct game_server *server, struct error *error)
 {
-    static const struct net_conn_events events = {on_opened, on_message, on_closed};
+    static const struct net_conn_events events = {
+        .opened = on_opened, .message = on_message, .closed = on_closed, .fetch = on_fetch};
     const struct config *config = server->env.config;
     unsigned capacity = connection_capacity(config);
     server->conns = net_conns_create(&server->hub, capacity, &events, server, error);

@@ -49,18 +49,19 @@ struct game_session_env {
     bool draining;
 };
 
+// What every input and tick needs stands first, in a line of the cache or two.
 struct game_seat {
     bool taken;
     bool spectator;
+    uint8_t kart;            // how he looks; the simulation does not know
     struct net_conn_id conn; // NET_CONN_NONE: dropped, the seat is kept until grace_tick
     uint32_t grace_tick;
     uint32_t entity; // in the present race, GAME_NO_ENTITY: waits for the next one
     uint32_t ack_tick;
+    struct game_inputs inputs;
     uint64_t id_hash; // of player_id, so that looking for a player compares integers
     char player_id[LIMIT_PLAYER_ID_BYTES + 1];
     char name[65];
-    uint8_t kart; // how he looks; the simulation does not know
-    struct game_inputs inputs;
 };
 
 // Who took part, kept for the result even when the seat has been given up.
@@ -69,36 +70,36 @@ struct game_participant {
     char player_id[LIMIT_PLAYER_ID_BYTES + 1];
 };
 
+// What every input and tick needs stands first, as in a seat.
 struct game_session {
     const struct game_session_env *env;
     struct game_session_id id; // generation changes each time the place is used again
+    struct game_seat *seats;   // players-per-session
+    unsigned seat_count;
+    enum net_phase phase;
+    uint32_t tick;                        // the newest that has run
+    uint32_t phase_tick, phase_ends_tick; // ends 0 = open
     bool open;
+    bool was_seated;       // a promise was kept: there are or were players
+    bool result_submitted; // of the race that has finished
+    bool result_final;
+    uint8_t *inputs;
+    void *state;                // of the simulation
+    struct game_replay *replay; // NULL: not recorded
+    struct game_snapshots *snapshots;
+    struct game_sim_setup setup;
+    unsigned snapshot_number;
+    uint32_t broadcast_tick; // the newest that was asked whether a snapshot is due
+
+    unsigned reserved;        // seats promised to players who are being verified
+    uint32_t idle_since_tick; // 0 = somebody is here
     char name[LIMIT_SESSION_NAME_BYTES + 1];
     char uuid[GAME_UUID_BYTES];
-    struct game_seat *seats; // players-per-session
-    unsigned seat_count;
-    unsigned reserved; // seats promised to players who are being verified
-    bool was_seated;   // a promise was kept: there are or were players
-
-    enum net_phase phase;
-    uint32_t phase_tick, phase_ends_tick; // ends 0 = open
-    uint32_t tick;                        // the newest that has run
-    uint32_t idle_since_tick;             // 0 = somebody is here
-
     unsigned races; // begun
     char race_id[GAME_UUID_BYTES];
     uint64_t race_started_wall_ms;
-    bool result_submitted; // of the race that has finished
-    bool result_final;
-    struct game_sim_setup setup;
-    void *state; // of the simulation
-    uint8_t *inputs;
     struct game_participant *participants;
-    struct game_snapshots *snapshots;
-    struct game_replay *replay; // NULL: not recorded
     struct net_payload *result_final_message;
-    unsigned snapshot_number;
-    uint32_t broadcast_tick; // the newest that was asked whether a snapshot is due
 };
 
 // Reserves all memory that the session will ever need. False when memory is short.
@@ -132,6 +133,10 @@ void game_session_leave(struct game_session *session, unsigned slot);
 
 void game_session_input(struct game_session *session, unsigned slot,
                         const struct net_msg_input *input);
+// Hints (config/base/prefetch): first the session, open or not; when that has come, and is open,
+// what an input of this slot needs.
+void game_session_fetch(const struct game_session *session);
+void game_session_fetch_input(const struct game_session *session, unsigned slot);
 // One tick: inputs, simulation, phases. False when the session is over and wants to be closed.
 bool game_session_step(struct game_session *session, uint32_t tick) BASE_MUST_USE;
 // After the last tick of a wake-up: the snapshot when one is due.

@@ -4,14 +4,18 @@
 #include "game/session.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <string.h>
 
+#include "config/base/prefetch.h"
 #include "game/result.h"
 
 // A missing input is stood in for by the last one for so long, then the player lets go.
 #define REPEAT_INPUT_MS 500
 // One in so many snapshots of a player brings him a timing message: five a second at 20 Hz.
 #define SNAPSHOTS_PER_TIMING 4
+// What a message of a player goes ahead by at most, as a rule.
+#define FETCH_TICKS 6
 
 uint32_t game_session_ticks(const struct game_session *session, long milliseconds)
 {
@@ -363,4 +367,16 @@ void game_session_input(struct game_session *session, unsigned slot,
         take_input(session, seat, input->first_tick + i,
                    input->inputs.data + (size_t)i * sim->input_bytes);
     }
+}
+
+void game_session_fetch(const struct game_session *session)
+{
+    prefetch(session, offsetof(struct game_session, reserved));
+}
+
+void game_session_fetch_input(const struct game_session *session, unsigned slot)
+{
+    const struct game_seat *seat = &session->seats[slot];
+    prefetch(seat, offsetof(struct game_seat, inputs));
+    game_inputs_fetch(&seat->inputs, session->tick + 1, FETCH_TICKS);
 }

@@ -55,6 +55,12 @@ struct game_session *game_sessions_get(struct game_sessions *sessions, struct ga
     return session->open && session->id.generation == id.generation ? session : NULL;
 }
 
+void game_sessions_fetch(const struct game_sessions *sessions, struct game_session_id id)
+{
+    assert(id.index < sessions->max);
+    game_session_fetch(&sessions->places[id.index]);
+}
+
 static struct game_session *open_session(struct game_sessions *sessions, const char *name,
                                          uint32_t tick)
 {

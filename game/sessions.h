@@ -14,6 +14,8 @@ struct game_sessions *game_sessions_create(const struct game_session_env *env, u
 // Closes what is open with NET_CLOSE_GOING_AWAY.
 void game_sessions_destroy(struct game_sessions *sessions);
 struct game_session *game_sessions_get(struct game_sessions *sessions, struct game_session_id id);
+// A hint: it will be needed soon.
+void game_sessions_fetch(const struct game_sessions *sessions, struct game_session_id id);
 // A session with room: the one with that name (made when there is none), or with name "" the first
 // that has a free seat (made when none has). NULL with the close code for the player in *code.
 struct game_session *game_sessions_find_room(struct game_sessions *sessions, const char *name,

@@ -13,12 +13,14 @@
 #include <string.h>
 
 #include "config/base/log.h"
+#include "config/base/prefetch.h"
 #include "net/addr_limit.h"
 #include "net/bucket.h"
 
 #define UNVERIFIED_MAX   256
 #define TEXT_ECHOES_MAX  3
 #define TEXT_BYTES_MAX   125
+#define FETCH_BYTES      64 // of a connection: what a message needs stands first
 #define VERDICT_COUNT    (NET_MSG_BAD_FIELDS + 1)
 #define CLOSE_CELLS_MAX  32
 #define CLOSE_CODE_OTHER 0
@@ -28,10 +30,10 @@ struct conn {
     struct net_link *link; // NULL: free, or ending
     uint32_t index;
     uint32_t generation; // of the present or, when free, of the next connection
-    uint32_t next_free;
-    bool ending;
-    unsigned text_echoes;
     struct net_bucket messages, bytes;
+    bool ending;
+    uint8_t text_echoes;
+    uint32_t next_free;
     struct net_conn_info info;  // a copy, valid until `closed` has returned
     struct loop_timer deadline; // of the hello, or now: what could not end the connection at once
     uint16_t deadline_code;
@@ -238,10 +240,21 @@ static void on_text(void *user, struct net_link *link, struct bytes_span text)
     link->impl->send_text(link, text);
 }
 
+static void on_fetch(void *user, unsigned step)
+{
+    const struct conn *conn = user;
+    if (step == 0) {
+        prefetch(conn, FETCH_BYTES);
+    } else if (conn->conns->events.fetch) {
+        conn->conns->events.fetch(conn->conns->user, id_of(conn), step - 1);
+    }
+}
+
 static const struct net_link_handler link_handler = {
     .message = on_message,
     .text = on_text,
     .closed = on_closed,
+    .fetch = on_fetch,
 };
 
 // ---- who comes in

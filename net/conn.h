@@ -37,9 +37,14 @@ struct net_conn_events {
     // The last word about id; also called for closes that we ask for, before net_conn_close
     // returns, so that there is one place that cleans up.
     void (*closed)(void *user, struct net_conn_id id, uint16_t code);
+    // A message of id is about to come, as in struct net_link_handler. May be NULL.
+    void (*fetch)(void *user, struct net_conn_id id, unsigned step);
 };
 
+#define NET_CONN_FETCH_STEPS (NET_LINK_FETCH_STEPS - 1)
+
 struct net_conn_info {
+    unsigned state; // enum net_msg_states
     const char *transport;
     uint64_t number; // in log lines
     struct net_addr remote;
@@ -47,7 +52,6 @@ struct net_conn_info {
     const struct net_caller *caller; // as link.h has it; NULL in closed()
     bool confidential;
     bool ended_by_us; // during closed(): we told the peer the code
-    unsigned state;   // enum net_msg_states
     uint64_t opened_ns;
 };
 

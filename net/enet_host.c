@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/base/prefetch.h"
 #include "config/secret.h"
 #include "net/enet_memory.h"
 #include "net/enet_platform.h"
@@ -113,7 +114,7 @@ static enum net_enet_filter_verdict filter_plain(void *user, const struct net_ad
 
 // Thousands of peers do not fit into the cache, and each datagram is for another one: waiting for
 // memory is most of what reading costs beside the kernel.
-static void fetch_plain(void *user, struct bytes_span datagram, bool again)
+static void fetch_plain(void *user, struct bytes_span datagram, unsigned step)
 {
     struct net_enet_host *host = user;
     struct net_enet_guard_head head;
@@ -121,14 +122,14 @@ static void fetch_plain(void *user, struct bytes_span datagram, bool again)
         return;
     }
     const ENetPeer *peer = &host->enet->peers[head.peer];
-    if (again) {
-        net_enet_host_prefetch(peer->channels, host->setup.channels * sizeof(ENetChannel));
-    } else {
-        net_enet_host_prefetch(peer, sizeof(*peer));
-        net_enet_host_prefetch(&host->peers[head.peer], sizeof(*host->peers));
+    if (step == 0) {
+        prefetch(peer, sizeof(*peer));
+        prefetch(&host->peers[head.peer], sizeof(*host->peers));
+    } else if (step == 1) {
+        prefetch(peer->channels, host->setup.channels * sizeof(ENetChannel));
     }
     if (host->setup.calls->fetch) {
-        host->setup.calls->fetch(host->setup.user, peer, again);
+        host->setup.calls->fetch(host->setup.user, peer, step);
     }
 }
 

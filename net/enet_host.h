@@ -23,7 +23,7 @@ struct net_enet_user {
     void (*event)(void *user, const ENetEvent *event);
     // A packet of this peer is about to come, as in struct net_enet_filter. Not with DTLS. May be
     // NULL.
-    void (*fetch)(void *user, const ENetPeer *peer, bool again);
+    void (*fetch)(void *user, const ENetPeer *peer, unsigned step);
     // With DTLS. What the next session begins with, a reference of its own; and a client who got
     // none (see struct net_dtls_user).
     struct net_tls_credentials *(*credentials)(void *user);
@@ -90,14 +90,6 @@ struct net_enet_host {
     uint32_t cookie;      // 0 = none yet
     struct error problem; // why there is no session
 };
-
-// Has the processor read memory that will be needed soon. Any address will do, NULL as well.
-static inline void net_enet_host_prefetch(const void *memory, size_t size)
-{
-    for (size_t i = 0; i < size; i += 64) {
-        __builtin_prefetch((const void *)((uintptr_t)memory + i));
-    }
-}
 
 // NULL with errno set.
 struct net_enet_host *net_enet_host_create(const struct net_enet_setup *setup);

@@ -23,7 +23,8 @@
 #define PUT_BACK_MAX   64
 #define PUT_BACK_BYTES 16
 #define INTERRUPTS_MAX 8
-#define FETCH_AHEAD    4 // datagrams; a miss in the cache takes about as long as the work for one
+#define FETCH_APART    2 // datagrams; a miss in the cache takes about as long as the work for one
+#define FETCH_AHEAD    (NET_ENET_FETCH_STEPS * FETCH_APART)
 #define KERNEL_BYTES   (4 << 20) // asked for; the kernel caps it at net.core.rmem_max and wmem_max
 // Where a dial's IPv6 peer is for ENet; nothing has this address.
 #define DIALLED_V6 UINT32_C(0xf0ffffff)
@@ -286,6 +287,19 @@ static ssize_t receive_one(struct net_enet_socket *socket, uint8_t *bytes, size_
     return size;
 }
 
+// Takes the datagram `at` and those before it, which are under way, one step further.
+static void fetch(const struct net_enet_socket *socket, unsigned at)
+{
+    const struct net_enet_filter *filter = socket->filter;
+    const struct batch_in *in = socket->in;
+    for (unsigned step = 0; filter->fetch && step < NET_ENET_FETCH_STEPS; step++) {
+        unsigned i = at - step * FETCH_APART; // before the first one it is beyond the last
+        if (i < in->count) {
+            filter->fetch(filter->user, bytes_of(in->bytes[i], in->headers[i].msg_len), step);
+        }
+    }
+}
+
 static bool refill(struct net_enet_socket *socket)
 {
     struct batch_in *in = socket->in;
@@ -299,6 +313,9 @@ static bool refill(struct net_enet_socket *socket)
     in->next = 0;
     in->count = (unsigned)receive_some(socket, in->headers, count);
     socket->budget -= in->count;
+    for (unsigned i = 0; i < FETCH_AHEAD; i++) {
+        fetch(socket, i);
+    }
     return in->count > 0;
 }
 
@@ -345,15 +362,6 @@ static size_t take(struct net_enet_socket *socket, struct mmsghdr *header,
     return size;
 }
 
-static void fetch(const struct net_enet_socket *socket, unsigned at, bool again)
-{
-    const struct net_enet_filter *filter = socket->filter;
-    const struct batch_in *in = socket->in;
-    if (filter->fetch && at < in->count) {
-        filter->fetch(filter->user, bytes_of(in->bytes[at], in->headers[at].msg_len), again);
-    }
-}
-
 static size_t receive_batched(struct net_enet_socket *socket, struct net_enet_name *from,
                               uint8_t *bytes, size_t room)
 {
@@ -370,8 +378,7 @@ static size_t receive_batched(struct net_enet_socket *socket, struct net_enet_na
     struct batch_in *in = socket->in;
     while (in->next < in->count || refill(socket)) {
         unsigned at = in->next++;
-        fetch(socket, at + FETCH_AHEAD, false);
-        fetch(socket, at + FETCH_AHEAD / 2, true);
+        fetch(socket, at + FETCH_AHEAD);
         size_t size = take(socket, &in->headers[at], from);
         assert(size <= room);
         memcpy(bytes, in->bytes[at], size);

@@ -25,6 +25,9 @@
 // Of how many parts ENet makes up a datagram: a header, and two for each of 32 commands.
 #define NET_ENET_PARTS_MAX 65
 
+// In how many steps what a datagram leads to is fetched.
+#define NET_ENET_FETCH_STEPS 5
+
 // What ENet calls an address: IPv4 as in s_addr or a stand-in for IPv6, and a port as a number.
 struct net_enet_name {
     uint32_t host;
@@ -41,9 +44,10 @@ enum net_enet_filter_verdict {
 struct net_enet_filter {
     // Asked before each datagram: false ends the reading for now. May be NULL.
     bool (*wants_more)(void *user);
-    // What a datagram is for should be in the cache when its turn comes: told twice of each, the
-    // second time when what the first has fetched is there. May be NULL.
-    void (*fetch)(void *user, struct bytes_span datagram, bool again);
+    // What a datagram is for should be in the cache when its turn comes: told of each in
+    // NET_ENET_FETCH_STEPS steps, each when what the one before has had fetched is there. May be
+    // NULL.
+    void (*fetch)(void *user, struct bytes_span datagram, unsigned step);
     // May change the datagram in place (`room` bytes from its start are there) and its size.
     enum net_enet_filter_verdict (*receive)(void *user, const struct net_addr *from,
                                             uint8_t *datagram, size_t *size, size_t room);

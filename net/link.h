@@ -36,7 +36,14 @@ struct net_link_handler {
     void (*text)(void *user, struct net_link *link, struct bytes_span text);
     // The peer or the transport ended the link; code as in close.h, reason maybe empty, never NULL.
     void (*closed)(void *user, struct net_link *link, uint16_t code, const char *reason);
+    // A hint, for attached links only: a message is about to come, so what it will need should be
+    // in the cache then. Told once for each step in order, some time apart, so that a step can read
+    // what the one before it has had fetched. Changes nothing, and not every message is announced.
+    // May be NULL.
+    void (*fetch)(void *user, unsigned step);
 };
+
+#define NET_LINK_FETCH_STEPS 4
 
 struct net_link_impl {
     // Takes a reference of its own if it keeps the payload. Never fails towards the caller: a full

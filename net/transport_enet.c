@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/base/prefetch.h"
 #include "net/enet_host.h"
 #include "net/enet_packet.h"
 #include "net/enet_platform.h"
@@ -36,7 +37,6 @@ enum {
 #define PING_MS            1500 // a server's, of a client that it has to send nothing reliable
 #define SPARE_PEERS_MAX    256
 #define WAITING_BYTES      (64 << 10) // received and not yet taken, per peer of a listener
-#define USER_BYTES         128        // of a link's user, needed for every message
 #define DIAL_WAITING_BYTES (1 << 20)  // a client may take its messages late
 
 enum link_state {
@@ -366,14 +366,16 @@ static void on_failed(void *user, const struct net_addr *remote, const char *pro
     net_tls_log_failure(endpoint->base.url, ++endpoint->hub->last_number, remote, problem, alert);
 }
 
-static void on_fetch(void *user, const ENetPeer *peer, bool again)
+_Static_assert(NET_ENET_FETCH_STEPS == 1 + NET_LINK_FETCH_STEPS, "the link, and what it leads to");
+
+static void on_fetch(void *user, const ENetPeer *peer, unsigned step)
 {
     const struct enet_port *port = user;
     const struct enet_link *link = &port->links[net_enet_host_index(port->host, peer)];
-    if (again) {
-        net_enet_host_prefetch(link->base.user, USER_BYTES);
-    } else {
-        net_enet_host_prefetch(link, sizeof(*link));
+    if (step == 0) {
+        prefetch(link, sizeof(*link));
+    } else if (link->state == LINK_OPEN && link->base.handler->fetch) {
+        link->base.handler->fetch(link->base.user, step - 1);
     }
 }
 

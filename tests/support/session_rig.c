@@ -32,6 +32,14 @@ static void on_message(void *user, struct net_conn_id conn, const struct net_msg
     }
 }
 
+static void on_fetch(void *user, struct net_conn_id conn, unsigned step)
+{
+    struct session_rig *rig = user;
+    if (rig->admission) {
+        game_admission_fetch(rig->admission, conn, step);
+    }
+}
+
 static void on_closed(void *user, struct net_conn_id conn, uint16_t code)
 {
     struct session_rig *rig = user;
@@ -169,7 +177,8 @@ static void make_sessions(struct session_rig *rig)
 
 void session_rig_init(struct session_rig *rig, const char *const *settings)
 {
-    static const struct net_conn_events events = {on_opened, on_message, on_closed};
+    static const struct net_conn_events events = {
+        .opened = on_opened, .message = on_message, .closed = on_closed, .fetch = on_fetch};
     struct error error;
     *rig = (struct session_rig){.random.state = 1};
     clock_init_virtual(&rig->clock, CLOCK_NS_PER_S);

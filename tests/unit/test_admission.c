@@ -102,6 +102,30 @@ static void a_no_gives_the_promise_back(void **state)
     }
 }
 
+static void announce(struct session_rig *rig, const struct session_rig_peer *peer)
+{
+    for (unsigned step = 0; step < NET_CONN_FETCH_STEPS; step++) {
+        game_admission_fetch(rig->admission, peer->conn, step);
+    }
+}
+
+static void announcing_a_message_changes_nothing_in_any_state(void **state)
+{
+    struct session_rig *rig = *state;
+    struct session_rig_peer *peer = session_rig_dial(rig);
+    announce(rig, peer);
+    counts_are(rig, 1, 0, 0);
+    session_rig_hello(peer, "A", AUTH_FAKE_SLOW, "");
+    announce(rig, peer);
+    counts_are(rig, 0, 1, 0);
+    session_rig_run_ms(rig, SLOW_MS);
+    announce(rig, peer);
+    counts_are(rig, 0, 0, 1);
+    game_sessions_close_all(rig->sessions, NET_CLOSE_SESSION_OVER);
+    announce(rig, peer); // its place is empty
+    counts_are(rig, 0, 0, 0);
+}
+
 // A connection's place is used again at once; the answer for the one before must not reach it.
 static void an_answer_never_reaches_the_next_connection_in_the_same_place(void **state)
 {
@@ -293,6 +317,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
+        TEST(announcing_a_message_changes_nothing_in_any_state),
         TEST(a_connection_goes_through_its_states),
         TEST(hanging_up_gives_back_what_was_held_in_any_state),
         TEST(a_no_gives_the_promise_back),

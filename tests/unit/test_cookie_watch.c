@@ -98,7 +98,8 @@ static void connect_one(unsigned index)
 
 static int begin(void **state)
 {
-    static const struct net_conn_events events = {on_conn, on_message, on_closed};
+    static const struct net_conn_events events = {
+        .opened = on_conn, .message = on_message, .closed = on_closed};
     struct error error;
     (void)state;
     memcpy(folder, "/tmp/paddock-watch-XXXXXX", 26);

@@ -234,7 +234,7 @@ static void clearing_forgets_everything(void **state)
     offer(&inputs, NEXT + 1, NEXT, 7);
     taken(&inputs, NEXT);
     game_inputs_clear(&inputs);
-    assert_memory_equal(inputs.ticks, fresh.ticks, sizeof(fresh.ticks));
+    assert_memory_equal(inputs.cells, fresh.cells, sizeof(fresh.cells));
     assert_int_equal(taken(&inputs, NEXT + 1), 0);
 }
 
