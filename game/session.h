@@ -134,9 +134,10 @@ void game_session_leave(struct game_session *session, unsigned slot);
 void game_session_input(struct game_session *session, unsigned slot,
                         const struct net_msg_input *input);
 // Hints (config/base/prefetch): first the session, open or not; when that has come, and is open,
-// what an input of this slot needs.
+// what an input of this slot needs, or what the next tick needs.
 void game_session_fetch(const struct game_session *session);
 void game_session_fetch_input(const struct game_session *session, unsigned slot);
+void game_session_fetch_tick(const struct game_session *session);
 // One tick: inputs, simulation, phases. False when the session is over and wants to be closed.
 bool game_session_step(struct game_session *session, uint32_t tick) BASE_MUST_USE;
 // After the last tick of a wake-up: the snapshot when one is due.

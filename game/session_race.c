@@ -16,6 +16,8 @@
 #define SNAPSHOTS_PER_TIMING 4
 // What a message of a player goes ahead by at most, as a rule.
 #define FETCH_TICKS 6
+// Of a simulation's state.
+#define FETCH_STATE_BYTES 4096
 
 uint32_t game_session_ticks(const struct game_session *session, long milliseconds)
 {
@@ -374,9 +376,25 @@ void game_session_fetch(const struct game_session *session)
     prefetch(session, offsetof(struct game_session, reserved));
 }
 
-void game_session_fetch_input(const struct game_session *session, unsigned slot)
+static void fetch_seat(const struct game_session *session, unsigned slot, unsigned ticks)
 {
     const struct game_seat *seat = &session->seats[slot];
     prefetch(seat, offsetof(struct game_seat, inputs));
-    game_inputs_fetch(&seat->inputs, session->tick + 1, FETCH_TICKS);
+    game_inputs_fetch(&seat->inputs, session->tick + 1, ticks);
+}
+
+void game_session_fetch_input(const struct game_session *session, unsigned slot)
+{
+    fetch_seat(session, slot, FETCH_TICKS);
+}
+
+void game_session_fetch_tick(const struct game_session *session)
+{
+    const struct game_sim *sim = session->env->sim;
+    size_t state_bytes = sim->state_bytes(&session->setup);
+    prefetch(session->state, state_bytes < FETCH_STATE_BYTES ? state_bytes : FETCH_STATE_BYTES);
+    prefetch(session->inputs, (size_t)session->setup.entities * sim->input_bytes);
+    for (unsigned i = 0; i < session->seat_count; i++) {
+        fetch_seat(session, i, 1);
+    }
 }

@@ -153,10 +153,22 @@ struct game_session *game_sessions_find_player(struct game_sessions *sessions,
     return NULL;
 }
 
+// While one is stepped, what the next one's tick needs is fetched, and before that the session.
+static void fetch_next(const struct game_sessions *sessions, unsigned i)
+{
+    if (i + 2 < sessions->count) {
+        game_session_fetch(&sessions->places[sessions->open[i + 2]]);
+    }
+    if (i + 1 < sessions->count) {
+        game_session_fetch_tick(&sessions->places[sessions->open[i + 1]]);
+    }
+}
+
 void game_sessions_step(struct game_sessions *sessions, uint32_t tick)
 {
     uint16_t over = sessions->env->draining ? NET_CLOSE_GOING_AWAY : NET_CLOSE_SESSION_OVER;
     for (unsigned i = 0; i < sessions->count;) {
+        fetch_next(sessions, i);
         if (game_session_step(&sessions->places[sessions->open[i]], tick)) {
             i++;
         } else {
