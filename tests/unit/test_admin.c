@@ -20,6 +20,7 @@
 #include <cmocka.h>
 
 #include "game/admin.h"
+#include "tests/support/nobody.h"
 
 #define CLIENTS_MAX    20
 #define SILENT_MAX     60
@@ -646,14 +647,9 @@ static void test_probe_is_false_when_stuck_and_says_the_status(void **state)
 static void test_probe_is_false_when_nobody_listens(void **state)
 {
     (void)state;
-    char where[64];
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM, 0); // bound but not listening: nobody else can be there
-    assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
-    snprintf(where, sizeof(where), "127.0.0.1:%u", ntohs(address.sin_port));
+    char where[NOBODY_BYTES];
     struct error error = {0};
+    int fd = nobody_open(where);
     assert_false(game_admin_probe(where, &error));
     assert_contains(error.text, "Connection refused");
     close(fd);

@@ -10,15 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 #include <jansson.h>
-#include <netinet/in.h>
 
 #include "tests/support/backend_suite.h"
 #include "tests/support/http_server.h"
+#include "tests/support/nobody.h"
 
 #define SERVER_TOKEN     "server-token-of-the-tests"
 #define PLAYERS_MAX      32
@@ -602,13 +601,9 @@ static void at_most_once_survives_a_gateway_that_is_not_there(void **state)
 {
     struct fixture *fixture = *state;
     struct auth_rig *rig = &fixture->rig;
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof(address);
-    char url[64];
-    int fd = socket(AF_INET, SOCK_STREAM, 0); // bound but not listening
-    assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
-    snprintf(url, sizeof(url), "http://127.0.0.1:%u/", ntohs(address.sin_port));
+    char where[NOBODY_BYTES], url[64];
+    int fd = nobody_open(where);
+    snprintf(url, sizeof(url), "http://%s/", where);
     SET(backend_url, url);
     create_again(fixture);
     at_most_once(fixture);

@@ -3,7 +3,6 @@
 
 #include "auth/http.h"
 
-#include <arpa/inet.h>
 #include <dlfcn.h>
 #include <netdb.h>
 #include <poll.h>
@@ -14,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -22,6 +20,7 @@
 #include "net/tls_make.h"
 #include "tests/support/auth_rig.h"
 #include "tests/support/http_server.h"
+#include "tests/support/nobody.h"
 
 #define OK_200      "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 #define SLOW_HOST   "slow.test"
@@ -376,13 +375,9 @@ static void a_broken_answer_has_a_name_and_never_a_status(void **state)
 static void nobody_there_is_a_failure_to_connect(void **state)
 {
     struct fixture *fixture = *state;
-    char url[64];
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM, 0); // bound but not listening: nobody else can be there
-    assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
-    snprintf(url, sizeof(url), "http://127.0.0.1:%u/", ntohs(address.sin_port));
+    char where[NOBODY_BYTES], url[64];
+    int fd = nobody_open(where);
+    snprintf(url, sizeof(url), "http://%s/", where);
     struct heard heard = {0};
     struct auth_http_request request = {.url = url, .timeout_ms = PATIENCE_MS};
     post(fixture, &request, &heard);
