@@ -268,7 +268,6 @@ class BackendHttp(TestCase):
         server = self.serve_with(hooks, "--verify-ms=300")
         hooks.script(connect=[{"drip": 1, "body": {"valid": True}}])
         self.assertEqual(self.join(server, "Alice").wait_closed(), 4503)
-        self.assertEqual(server.metric('paddock_verifications_total{outcome="deadline"}'), 1)
         self.assertEqual(server.metric("paddock_verifications_in_flight"), 0)
         self.assertEqual(server.metric("paddock_backend_requests_in_flight"), 0)
         self.stop_cleanly(server)
