@@ -23,7 +23,7 @@ class Node(TestCase):
             Node.seen = self.run_scenarios()
 
     def run_scenarios(self):
-        server = self.serve("--ping-ms=2000", listen=("ws", "wss"))
+        server = self.serve("--ping-ms=4000", listen=("ws", "wss"))
         given = {scheme: server.url(scheme) + "/websocket" for scheme in ("ws", "wss")}
         given["tokens"] = [server.token(f"Anna{index}") for index in range(4)]
         races = self.serve("--min-players=1", "--lobby-ms=0", "--countdown-ms=500", listen=("wss",))

@@ -160,17 +160,17 @@ class OneNode(Deployed):
 
     @each(*KINDS)
     def test_silence_is_no_reason_to_close_while_the_node_pings(self, kind):
-        """Proxies here wait 7 s, not 60. Without pings they close."""
-        edits = {"nginx": {"60s": "7s"}, "apache": {"Timeout 60": "Timeout 7"}, "haproxy": {"60s": "7s"}}
+        """Proxies here wait 10 s, not 60. Without pings they close."""
+        edits = {"nginx": {"60s": "10s"}, "apache": {"Timeout 60": "Timeout 10"}, "haproxy": {"60s": "10s"}}
 
         def wait(ping_ms):
             answer = self.one_node(kind, f"--ping-ms={ping_ms}", "--hello-ms=60000", edits=edits[kind])[0].ask()
-            if ping_ms == 3000:
+            if ping_ms == 4000:
                 self.assertEqual([answer.receive_any()[0] for _ in range(3)], 3 * [websocket.PING])
                 self.assertEqual(answer.echo("still there"), "still there")
             else:
                 self.assertIsNone(answer.wait_closed())
-        together(wait, 3000, 300000)
+        together(wait, 4000, 300000)
 
     @each(*KINDS)
     def test_a_node_that_is_gone_is_said_at_once(self, kind):
