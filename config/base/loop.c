@@ -21,8 +21,10 @@
 
 #include "config/base/log.h"
 #include "config/base/loop_timers.h"
+#include "config/base/prefetch.h"
 
 #define BATCH_EVENTS 256
+#define FETCH_AHEAD  (LOOP_FETCH_STEPS + 1) // events: first the watch itself
 
 struct watch_set {
     int epoll_fd;
@@ -237,9 +239,29 @@ void loop_fd_remove(struct loop *loop, struct loop_fd *watch)
     }
 }
 
+// Has the watch of event `at` fetched, and takes those before it, which are under way, one step on.
+static void set_fetch(const struct watch_set *set, int at)
+{
+    if (at < set->ready_count) {
+        prefetch(set->ready[at].data.ptr, sizeof(struct loop_fd));
+    }
+    for (int step = 0; step < LOOP_FETCH_STEPS; step++) {
+        int i = at - 1 - step;
+        const struct loop_fd *watch =
+            i >= 0 && i < set->ready_count ? set->ready[i].data.ptr : NULL;
+        if (watch && watch->fetch) {
+            watch->fetch(watch->context, (unsigned)step);
+        }
+    }
+}
+
 static void set_dispatch(struct watch_set *set)
 {
+    for (int i = 0; i < FETCH_AHEAD; i++) {
+        set_fetch(set, i);
+    }
     while (set->ready_next < set->ready_count) {
+        set_fetch(set, set->ready_next + FETCH_AHEAD);
         const struct epoll_event *event = &set->ready[set->ready_next++];
         struct loop_fd *watch = event->data.ptr;
         unsigned ready = 0;

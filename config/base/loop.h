@@ -54,7 +54,13 @@ struct loop_fd {
     void (*handler)(void *context, unsigned ready);
     void *context;
     bool added;
+    // Set after loop_fd_add(), or NULL: a hint that the handler will be called soon, so what it
+    // needs should be in the cache then. Told once for each step in order, some time apart, so that
+    // a step can read what the one before it has had fetched.
+    void (*fetch)(void *context, unsigned step);
 };
+
+#define LOOP_FETCH_STEPS 5
 
 // Level-triggered. The descriptor stays the caller's; it must be removed before it is closed.
 // False only when the kernel refuses (out of memory or watches); errno is set.
