@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/base/prefetch.h"
 #include "net/delta.h"
 
 bool net_client_snapshots_init(struct net_client_snapshots *snapshots, unsigned entities_max,
@@ -13,11 +14,10 @@ bool net_client_snapshots_init(struct net_client_snapshots *snapshots, unsigned 
 {
     memset(snapshots, 0, sizeof(*snapshots));
     size_t count = (size_t)entities_max * per_entity;
-    snapshots->values = calloc((NET_CLIENT_BASELINES + 1) * count, sizeof(int32_t));
+    snapshots->values = calloc(NET_CLIENT_PLACES * count, sizeof(int32_t));
     if (!snapshots->values) {
         return false;
     }
-    snapshots->work = snapshots->values + NET_CLIENT_BASELINES * count;
     snapshots->entities_max = entities_max;
     snapshots->per_entity = per_entity;
     return true;
@@ -36,12 +36,35 @@ static int32_t *values_at(const struct net_client_snapshots *snapshots, unsigned
 
 static const int32_t *find_baseline(const struct net_client_snapshots *snapshots, uint32_t tick)
 {
-    for (unsigned i = 0; i < NET_CLIENT_BASELINES; i++) {
+    for (unsigned i = 0; i < NET_CLIENT_PLACES; i++) {
         if (snapshots->ticks[i] == tick) {
             return values_at(snapshots, i);
         }
     }
     return NULL;
+}
+
+// The first that will not be referred to again, as the server has got to `baseline_tick`; without
+// one, the oldest.
+static unsigned place_to_spare(const struct net_client_snapshots *snapshots, uint32_t baseline_tick)
+{
+    unsigned oldest = 0;
+    for (unsigned i = 0; i < NET_CLIENT_PLACES; i++) {
+        if (snapshots->ticks[i] < baseline_tick) {
+            return i;
+        }
+        if (snapshots->ticks[i] < snapshots->ticks[oldest]) {
+            oldest = i;
+        }
+    }
+    return oldest;
+}
+
+void net_client_snapshots_fetch(const struct net_client_snapshots *snapshots)
+{
+    size_t size = (size_t)snapshots->entities_max * snapshots->per_entity * sizeof(int32_t);
+    prefetch(values_at(snapshots, snapshots->newest), size);
+    prefetch(values_at(snapshots, snapshots->spare), size);
 }
 
 enum net_client_snapshot_verdict net_client_snapshots_apply(struct net_client_snapshots *snapshots,
@@ -64,18 +87,19 @@ enum net_client_snapshot_verdict net_client_snapshots_apply(struct net_client_sn
     unsigned per_entity = snapshots->per_entity;
     size_t room = (size_t)snapshots->entities_max * per_entity;
     size_t count = (size_t)msg->entities * per_entity;
-    if (!net_delta_decode(msg->delta, baseline, msg->entities, per_entity, snapshots->work)) {
+    int32_t *decoded = values_at(snapshots, snapshots->spare);
+    if (!net_delta_decode(msg->delta, baseline, msg->entities, per_entity, decoded)) {
         return NET_CLIENT_SNAPSHOT_BAD;
     }
-    if (net_delta_checksum(snapshots->work, (unsigned)count) != msg->checksum) {
+    if (net_delta_checksum(decoded, (unsigned)count) != msg->checksum) {
         return NET_CLIENT_SNAPSHOT_CHECKSUM;
     }
-    int32_t *kept = values_at(snapshots, snapshots->next);
-    memcpy(kept, snapshots->work, count * sizeof(int32_t));
-    memset(kept + count, 0, (room - count) * sizeof(int32_t));
-    snapshots->ticks[snapshots->next] = msg->tick;
-    snapshots->next = (snapshots->next + 1) % NET_CLIENT_BASELINES;
+    memset(decoded + count, 0, (room - count) * sizeof(int32_t));
+    snapshots->ticks[snapshots->spare] = msg->tick;
     snapshots->newest_tick = msg->tick;
-    *values = kept;
+    snapshots->newest = snapshots->spare;
+    snapshots->spare = place_to_spare(snapshots, msg->baseline_tick);
+    snapshots->ticks[snapshots->spare] = 0;
+    *values = decoded;
     return NET_CLIENT_SNAPSHOT_APPLIED;
 }

@@ -106,6 +106,40 @@ static void the_oldest_kept_baseline_serves_and_the_one_before_is_gone(void **st
     assert_int_equal(apply(fixture), NET_CLIENT_SNAPSHOT_APPLIED);
 }
 
+// What is older than a baseline in use makes way, so that the memory in use stays small.
+static void deltas_on_recent_ones_use_few_places(void **state)
+{
+    struct fixture *fixture = *state;
+    make(fixture, 1, 0, ENTITIES);
+    assert_int_equal(apply(fixture), NET_CLIENT_SNAPSHOT_APPLIED);
+    make(fixture, 2, 1, ENTITIES);
+    assert_int_equal(apply(fixture), NET_CLIENT_SNAPSHOT_APPLIED);
+    for (uint32_t tick = 3; tick < 600; tick++) {
+        make(fixture, tick, tick - 2, ENTITIES);
+        assert_int_equal(apply(fixture), NET_CLIENT_SNAPSHOT_APPLIED);
+        assert_true(fixture->snapshots.newest < 4);
+        assert_true(fixture->snapshots.spare < 4);
+    }
+}
+
+static void one_that_is_not_believed_costs_no_baseline(void **state)
+{
+    struct fixture *fixture = *state;
+    for (uint32_t tick = 1; tick <= NET_CLIENT_BASELINES; tick++) {
+        make(fixture, tick, 0, ENTITIES);
+        assert_int_equal(apply(fixture), NET_CLIENT_SNAPSHOT_APPLIED);
+    }
+    make(fixture, 100, NET_CLIENT_BASELINES, ENTITIES);
+    fixture->msg.checksum ^= 1;
+    assert_int_equal(apply(fixture), NET_CLIENT_SNAPSHOT_CHECKSUM);
+    fixture->msg.delta.size--;
+    assert_int_equal(apply(fixture), NET_CLIENT_SNAPSHOT_BAD);
+    for (uint32_t tick = 1; tick <= NET_CLIENT_BASELINES; tick++) {
+        make(fixture, 100 + tick, tick, ENTITIES);
+        assert_int_equal(apply(fixture), NET_CLIENT_SNAPSHOT_APPLIED);
+    }
+}
+
 static void one_that_is_not_newer_is_stale(void **state)
 {
     struct fixture *fixture = *state;
@@ -156,7 +190,7 @@ static void a_baseline_with_fewer_entities_is_zero_beyond_them(void **state)
 {
     struct fixture *fixture = *state;
     make(fixture, 10, 0, ENTITIES);
-    for (unsigned i = 0; i < NET_CLIENT_BASELINES; i++) { // soil every place
+    for (unsigned i = 0; i < NET_CLIENT_PLACES; i++) { // soil every place
         fixture->msg.tick = 10 + i;
         assert_int_equal(apply(fixture), NET_CLIENT_SNAPSHOT_APPLIED);
     }
@@ -186,6 +220,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ONE(a_full_one_and_deltas_on_it_apply),
         ONE(the_oldest_kept_baseline_serves_and_the_one_before_is_gone),
+        ONE(deltas_on_recent_ones_use_few_places),
+        ONE(one_that_is_not_believed_costs_no_baseline),
         ONE(one_that_is_not_newer_is_stale),
         ONE(a_wrong_checksum_is_not_believed_and_not_acknowledged),
         ONE(a_truncated_delta_is_bad_and_changes_nothing),
