@@ -18,7 +18,8 @@ void net_client_inputs_add(struct net_client_inputs *inputs, uint32_t tick, cons
         inputs->first++;
         inputs->count--;
     }
-    memcpy(inputs->ring[tick % LIMIT_INPUTS_PER_MESSAGE], input, inputs->input_bytes);
+    size_t size = inputs->input_bytes;
+    memcpy(inputs->ring + tick % LIMIT_INPUTS_PER_MESSAGE * size, input, size);
     inputs->count++;
 }
 
@@ -42,8 +43,8 @@ net_client_inputs_pack(const struct net_client_inputs *inputs,
 {
     size_t size = inputs->input_bytes;
     for (uint32_t i = 0; i < inputs->count; i++) {
-        memcpy(packed + i * size, inputs->ring[(inputs->first + i) % LIMIT_INPUTS_PER_MESSAGE],
-               size);
+        size_t at = (inputs->first + i) % LIMIT_INPUTS_PER_MESSAGE;
+        memcpy(packed + i * size, inputs->ring + at * size, size);
     }
     return bytes_of(packed, inputs->count * size);
 }

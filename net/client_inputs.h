@@ -14,7 +14,7 @@ struct net_client_inputs {
     uint32_t first; // tick of the oldest
     uint32_t count;
     uint32_t input_bytes;
-    uint8_t ring[LIMIT_INPUTS_PER_MESSAGE][LIMIT_INPUT_BYTES]; // by tick
+    uint8_t ring[LIMIT_INPUTS_PER_MESSAGE * LIMIT_INPUT_BYTES]; // by tick, of input_bytes each
 };
 
 // A tick that does not follow the newest one starts the window anew (the ones between can no
