@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/base/prefetch.h"
 #include "net/client_inputs.h"
 #include "net/client_snapshots.h"
 #include "net/client_sync.h"
@@ -30,6 +31,8 @@
 #define CLIENT_NAME_DEFAULT   "paddock-client"
 #define NO_ENTITY             0xff
 #define RTT_SAMPLES           64
+#define INPUT_FETCH_BYTES     64  // of the inputs that wait: some, of a few bytes each
+#define USER_FETCH_BYTES      256 // of the user's, for a callback
 
 struct net_client_host {
     struct clock own_clock;
@@ -68,9 +71,9 @@ struct net_client {
     uint64_t sent_ns;
 
     struct net_client_sync sync;
-    struct net_client_inputs inputs;
     struct net_client_snapshots snapshots;
     struct net_client_stats stats; // without what the link and sync know
+    struct net_client_inputs inputs;
 };
 
 static uint64_t client_now_ns(const struct net_client *client)
@@ -433,10 +436,28 @@ static void link_closed(void *user, struct net_link *link, uint16_t code, const 
     client_end(user, 0, code, reason);
 }
 
+static void fetch_client(const struct net_client *client)
+{
+    prefetch(client, offsetof(struct net_client, stats.rtt_samples));
+    prefetch(&client->inputs, offsetof(struct net_client_inputs, ring) + INPUT_FETCH_BYTES);
+}
+
+static void link_fetch(void *user, unsigned step)
+{
+    const struct net_client *client = user;
+    if (step == 0) {
+        fetch_client(client);
+    } else if (step == 1 && client->welcomed) {
+        net_client_snapshots_fetch(&client->snapshots);
+        prefetch(client->user, USER_FETCH_BYTES);
+    }
+}
+
 static const struct net_link_handler link_handler = {
     .opened = link_opened,
     .message = link_message,
     .closed = link_closed,
+    .fetch = link_fetch,
 };
 
 // ---- connecting
@@ -539,6 +560,18 @@ uint64_t net_client_input_due_ns(const struct net_client *client)
 {
     return is_driving(client) ? net_client_sync_input_due_ns(&client->sync, next_input_tick(client))
                               : CLOCK_NEVER;
+}
+
+_Static_assert(NET_CLIENT_FETCH_STEPS == 1 + NET_LINK_SEND_FETCH_STEPS,
+               "the client, then its link");
+
+void net_client_fetch(const struct net_client *client, unsigned step)
+{
+    if (step == 0) {
+        fetch_client(client);
+    } else if (client->link) {
+        net_link_fetch(client->link, step - 1);
+    }
 }
 
 void net_client_input(struct net_client *client, uint32_t tick, const void *input)

@@ -85,20 +85,24 @@ bool net_client_input_due(struct net_client *client, uint32_t *tick);
 // When it will be true next, as far as is known now: a snapshot or a phase may change that.
 // CLOCK_NEVER outside a race.
 uint64_t net_client_input_due_ns(const struct net_client *client);
+// For who gives turns to thousands of players: this one's comes soon, and what it needs should be
+// in the cache by then. In steps 0 to NET_CLIENT_FETCH_STEPS - 1, one for each turn before his.
+#define NET_CLIENT_FETCH_STEPS 4
+void net_client_fetch(const struct net_client *client, unsigned step);
 // `input` has welcome.input_bytes bytes. Sent with the next poll, together with the unacknowledged
 // ones before it.
 void net_client_input(struct net_client *client, uint32_t tick, const void *input);
 
 struct net_client_stats {
     uint32_t rtt_us;            // smoothed, from ping/pong each second; 0 = not known yet
-    uint32_t rtt_samples[64];   // a ring of the newest samples, in us
     uint32_t rtt_count;         // samples ever taken
     uint64_t snapshots;         // applied
     uint64_t snapshots_stale;   // older than the newest, or against a baseline that is gone
     uint64_t checksum_failures; // must stay 0
     uint64_t inputs_late;       // as the server reports
     uint64_t bytes_in, bytes_out;
-    int32_t lead_ms; // present lead of inputs over the server's tick
+    int32_t lead_ms;          // present lead of inputs over the server's tick
+    uint32_t rtt_samples[64]; // a ring of the newest, in us
 };
 void net_client_get_stats(const struct net_client *client, struct net_client_stats *stats);
 uint32_t net_client_tick_estimate(const struct net_client *client);

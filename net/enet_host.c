@@ -29,6 +29,7 @@
 #define SERVICE_BATCH     255 // datagrams in one service call; after one more ENet would send
 #define WALK_NS           (50 * CLOCK_NS_PER_MS)
 #define EVENTS_MAX        8192
+#define FETCH_BYTES       256       // of a datagram that comes
 #define SPARE_BYTES       (4 << 20) // of memory for a host beside what each peer may have waiting
 
 static bool listens(const struct net_enet_host *host)
@@ -700,6 +701,25 @@ void net_enet_host_remote(struct net_enet_host *host, const ENetPeer *peer, stru
 {
     struct net_enet_name name = {.host = peer->address.host, .port = peer->address.port};
     net_enet_socket_real(host->socket, &name, addr);
+}
+
+// ENet's host is large, but little of it is used for a few commands.
+void net_enet_host_fetch(const struct net_enet_host *host, const ENetPeer *peer, unsigned step)
+{
+    if (step == 0) {
+        prefetch(host, offsetof(struct net_enet_host, problem));
+        prefetch(peer, sizeof(*peer));
+        return;
+    }
+    const ENetHost *enet = host->enet;
+    prefetch(enet, offsetof(ENetHost, commands[2]));
+    prefetch(&enet->bufferCount, sizeof(enet->bufferCount) + 4 * sizeof(enet->buffers[0]));
+    prefetch(&enet->checksum,
+             offsetof(ENetHost, packetData) - offsetof(ENetHost, checksum) + FETCH_BYTES);
+    prefetch(&enet->receivedAddress, sizeof(*enet) - offsetof(ENetHost, receivedAddress));
+    prefetch(peer->channels, host->setup.channels * sizeof(ENetChannel));
+    prefetch(host->peers, sizeof(*host->peers));
+    prefetch(host->socket, NET_ENET_SOCKET_USED);
 }
 
 bool net_enet_host_left(const struct net_enet_host *host, const ENetPeer *peer)

@@ -64,9 +64,11 @@ struct net_enet_socket {
     struct net_addr remote; // of a dial
     uint64_t now_ns;
     unsigned budget;
-    struct put_back put_back[PUT_BACK_MAX];
     unsigned put_back_count;
+    struct put_back put_back[PUT_BACK_MAX];
 };
+
+_Static_assert(offsetof(struct net_enet_socket, put_back) <= NET_ENET_SOCKET_USED, "fetched");
 
 // ---- making one
 

@@ -24,6 +24,8 @@
 #define NET_ENET_BATCH_OUT 256
 // Of how many parts ENet makes up a datagram: a header, and two for each of 32 commands.
 #define NET_ENET_PARTS_MAX 65
+// So much of a dial's socket, from its start, is used for each datagram.
+#define NET_ENET_SOCKET_USED 128
 
 // In how many steps what a datagram leads to is fetched.
 #define NET_ENET_FETCH_STEPS 5

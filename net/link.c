@@ -28,6 +28,13 @@ void net_link_set_urgent(struct net_link *link, bool urgent)
     }
 }
 
+void net_link_fetch(const struct net_link *link, unsigned step)
+{
+    if (link->impl->fetch) {
+        link->impl->fetch(link, step);
+    }
+}
+
 void net_link_deliver(struct net_link *link, struct bytes_span message)
 {
     assert(message.size <= LIMIT_MESSAGE_BYTES);

@@ -54,7 +54,11 @@ struct net_link_impl {
     void (*close)(struct net_link *link, uint16_t code, const char *reason);
     // URGENT while the peer is joining, PACED once it plays. May be NULL.
     void (*set_urgent)(struct net_link *link, bool urgent);
+    // A hint like the handler's: something is about to be sent. May be NULL.
+    void (*fetch)(const struct net_link *link, unsigned step);
 };
+
+#define NET_LINK_SEND_FETCH_STEPS 3
 
 struct net_link {
     const struct net_link_impl *impl;
@@ -82,6 +86,7 @@ void net_link_send(struct net_link *link, struct net_payload *payload, enum net_
 // queued reliably before is still delivered if the peer takes it within close-ms.
 void net_link_close(struct net_link *link, uint16_t code, const char *reason);
 void net_link_set_urgent(struct net_link *link, bool urgent);
+void net_link_fetch(const struct net_link *link, unsigned step);
 
 // For transports: counts a message that has come whole and hands it to the user above. The link may
 // have been closed by its handler when this returns.

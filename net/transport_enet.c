@@ -50,7 +50,8 @@ enum link_state {
 struct enet_link {
     struct net_link base;
     struct enet_port *port;
-    ENetPeer *peer; // at the same index, for good
+    struct net_enet_host *host; // the port's
+    ENetPeer *peer;             // at the same index, for good
     enum link_state state;
     bool urgent;
     uint16_t failure;     // close code to end with at the next pump; 0 = none
@@ -66,12 +67,12 @@ struct enet_port {
     struct net_enet_host *host;
     struct loop_fd watch;
     struct loop_timer wake; // for the host's own sake
-    size_t link_max;
-    struct enet_link *links;
     unsigned open_links;
     unsigned urgent_links;
     unsigned failed_links;
     struct net_enet_packets packets;
+    size_t link_max;
+    struct enet_link links[];
 };
 
 // A listener with its one port, or all dials of a hub with a port each. There may be thousands of
@@ -260,10 +261,30 @@ static void enet_link_send(struct net_link *base, struct net_payload *payload,
     port_wants_flush(link->port);
 }
 
+static void enet_link_fetch(const struct net_link *base, unsigned step)
+{
+    const struct enet_link *link = (const struct enet_link *)base;
+    switch (step) {
+    case 0:
+        prefetch(link, sizeof(*link));
+        break;
+    case 1:
+        prefetch(link->port, sizeof(*link->port));
+        net_enet_host_fetch(link->host, link->peer, 0);
+        break;
+    case 2:
+        net_enet_host_fetch(link->host, link->peer, 1);
+        break;
+    default:
+        break;
+    }
+}
+
 static const struct net_link_impl link_impl = {
     .send = enet_link_send,
     .close = enet_link_close,
     .set_urgent = enet_link_set_urgent,
+    .fetch = enet_link_fetch,
 };
 
 // ---- events
@@ -447,6 +468,22 @@ static void port_ready(void *context, unsigned ready)
     port_service(port, loop_now_ns(port_loop(port)), true);
 }
 
+_Static_assert(LOOP_FETCH_STEPS == 1 + NET_LINK_FETCH_STEPS, "the port, and what it leads to");
+
+// A dial's.
+static void port_fetch(void *context, unsigned step)
+{
+    const struct enet_port *port = context;
+    const struct enet_link *link = port->links; // nothing of it was read yet
+    if (step == 0) {
+        prefetch(port, sizeof(*port));
+    }
+    enet_link_fetch(&link->base, step);
+    if (step > 0 && link->state == LINK_OPEN && link->base.handler->fetch) {
+        link->base.handler->fetch(link->base.user, step - 1);
+    }
+}
+
 static void port_woken(void *context)
 {
     port_ready(context, 0);
@@ -483,7 +520,7 @@ static struct enet_port *port_create(struct enet_endpoint *endpoint, const struc
 {
     const struct config *config = endpoint->hub->config;
     bool has_dtls = endpoint->base.transport->needs_certificate;
-    struct enet_port *port = calloc(1, sizeof(*port));
+    struct enet_port *port = calloc(1, sizeof(*port) + peers * sizeof(port->links[0]));
     if (!port) {
         return NULL;
     }
@@ -506,19 +543,20 @@ static struct enet_port *port_create(struct enet_endpoint *endpoint, const struc
     loop_timer_init(&port->wake, port_woken, port);
     port->endpoint = endpoint;
     port->link_max = peers;
-    port->links = calloc(peers, sizeof(*port->links));
-    port->host = port->links ? net_enet_host_create(&setup) : NULL;
+    port->host = net_enet_host_create(&setup);
     if (!port->host) {
         goto fail;
     }
     for (size_t i = 0; i < peers; i++) {
         port->links[i].port = port;
+        port->links[i].host = port->host;
         port->links[i].peer = &port->host->enet->peers[i];
     }
     if (!loop_fd_add(endpoint->hub->loop, &port->watch, net_enet_socket_fd(port->host->socket),
                      LOOP_READ, LOOP_URGENT, port_ready, port)) {
         goto fail;
     }
+    port->watch.fetch = remote ? port_fetch : NULL;
     ports_append(endpoint, port);
     port_touch(port);
     return port;
@@ -526,7 +564,6 @@ static struct enet_port *port_create(struct enet_endpoint *endpoint, const struc
 fail:;
     int reason = errno;
     net_enet_host_destroy(port->host);
-    free(port->links);
     free(port);
     errno = reason;
     return NULL;
@@ -544,7 +581,6 @@ static void port_destroy(struct enet_port *port)
         }
     }
     net_enet_host_destroy(port->host);
-    free(port->links);
     free(port);
 }
 

@@ -51,9 +51,21 @@ static void on_message(void *user, struct net_link *link, struct bytes_span mess
     fake->delivered++;
 }
 
+static unsigned fetches;
+
+static void fake_fetch(const struct net_link *link, unsigned step)
+{
+    (void)link;
+    assert_int_equal(step, fetches++);
+}
+
 static const struct net_link_impl bare_impl = {.send = fake_send, .close = fake_close};
 static const struct net_link_impl full_impl = {
-    .send = fake_send, .close = fake_close, .set_urgent = fake_set_urgent};
+    .send = fake_send,
+    .close = fake_close,
+    .set_urgent = fake_set_urgent,
+    .fetch = fake_fetch,
+};
 static const struct net_link_handler handler = {.message = on_message};
 
 static void sending_counts_messages_and_bytes(void **state)
@@ -103,6 +115,17 @@ static void the_pace_is_optional(void **state)
     assert_true(full.urgent);
 }
 
+static void word_ahead_is_optional(void **state)
+{
+    (void)state;
+    struct fake_link bare = {.base.impl = &bare_impl}, full = {.base.impl = &full_impl};
+    for (unsigned step = 0; step < NET_LINK_SEND_FETCH_STEPS; step++) {
+        net_link_fetch(&bare.base, step);
+        net_link_fetch(&full.base, step);
+    }
+    assert_int_equal(fetches, NET_LINK_SEND_FETCH_STEPS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -110,6 +133,7 @@ int main(void)
         cmocka_unit_test(delivering_counts_and_reaches_the_attached_handler),
         cmocka_unit_test(a_close_without_words_takes_them_from_the_table),
         cmocka_unit_test(the_pace_is_optional),
+        cmocka_unit_test(word_ahead_is_optional),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -48,7 +48,11 @@ static void on_closed(void *user, struct net_link *link, uint16_t code, const ch
     world->accepted = NULL;
 }
 
-static const struct net_link_handler handler = {on_opened, on_message, NULL, on_closed};
+static const struct net_link_handler handler = {
+    .opened = on_opened,
+    .message = on_message,
+    .closed = on_closed,
+};
 
 static uint16_t on_accept(void *user, struct net_link *link)
 {
