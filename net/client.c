@@ -46,6 +46,7 @@ struct net_client_host {
     struct net_client *clients;
     uint64_t looked_ns; // at all clients
     bool has_ended;     // some of them
+    bool paced;
 };
 
 struct net_client {
@@ -249,6 +250,7 @@ static void on_welcome(struct net_client *client, const struct net_msg_welcome *
     client->inputs.input_bytes = welcome->input_bytes;
     client->input_interval = (welcome->tick_rate + INPUT_MESSAGES_PER_S - 1) / INPUT_MESSAGES_PER_S;
     net_client_sync_start(&client->sync, welcome->tick_rate, welcome->tick, client_now_ns(client));
+    net_link_set_urgent(client->link, !client->host->paced);
     if (client->callbacks.welcome) {
         client->callbacks.welcome(client->user, welcome);
     }
@@ -635,6 +637,7 @@ struct net_client_host *net_client_host_create(const struct net_client_host_opti
         return NULL;
     }
     host->hub = options->hub;
+    host->paced = options->paced;
     host->decoder = net_msg_decoder_create();
     if (!host->decoder) {
         error_set(error, "no memory for a client host");

@@ -33,6 +33,9 @@ struct net_client_host_options {
     struct net_hub *hub; // NULL: its own; given (with its loop): for own counters, or memory://
     bool insecure;       // accept any certificate; for development only
     const char *ca_file; // PEM with the accepted authorities; NULL: the system's
+    // Messages to players who have been welcomed end no poll's wait; the next poll takes them. For
+    // who plays thousands of players and polls at his own pace.
+    bool paced;
 };
 
 // options NULL = all defaults.

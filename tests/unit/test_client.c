@@ -319,6 +319,45 @@ static void a_host_of_its_own_needs_nothing(void **state)
     net_client_host_destroy(NULL);
 }
 
+static void turn_server(struct client_stage *stage)
+{
+    stage->clock.virtual_now_ns += CLOCK_NS_PER_MS;
+    loop_turn(stage->loop, 0);
+    net_hub_pump(&stage->hub, loop_now_ns(stage->loop));
+    net_hub_flush(&stage->hub, loop_now_ns(stage->loop));
+}
+
+static void wait_for(struct client_stage *stage, const unsigned *heard)
+{
+    uint64_t end_ns = net_client_host_now_ns(stage->host) + 20 * CLOCK_NS_PER_S;
+    while (*heard == 0) {
+        turn_server(stage);
+        net_client_host_poll(stage->host, CLOCK_NS_PER_MS);
+        assert_true(net_client_host_now_ns(stage->host) < end_ns);
+    }
+}
+
+// Over a real socket, as only those can wake anybody; the server has its turns when it is told.
+static void a_paced_host_sleeps_through_messages_and_finds_them_then(void **state)
+{
+    struct client_stage *stage = *state;
+    struct error error = {""};
+    const struct net_client_host_options options = {.paced = true};
+    assert_true(net_hub_listen(&stage->hub, "udp://127.0.0.1:0", &stage->acceptor, &error));
+    net_client_host_destroy(stage->host);
+    stage->host = net_client_host_create(&options, &error);
+    assert_non_null(stage->host);
+    client_stage_connect(stage, stage->hub.endpoints->url);
+    wait_for(stage, &stage->heard.welcomes);
+    struct net_msg msg = client_stage_phase(NET_PHASE_LOBBY, stage->tick, 0);
+    client_stage_send(stage, &msg, NET_RELIABLE);
+    turn_server(stage);
+    uint64_t wake_ns = net_client_host_now_ns(stage->host) + 50 * CLOCK_NS_PER_MS;
+    net_client_host_poll(stage->host, 50 * CLOCK_NS_PER_MS);
+    assert_true(net_client_host_now_ns(stage->host) >= wake_ns);
+    wait_for(stage, &stage->heard.phases);
+}
+
 #define ONE(function)                                                                              \
     cmocka_unit_test_setup_teardown(function, client_stage_setup, client_stage_teardown)
 
@@ -344,6 +383,7 @@ int main(void)
         cmocka_unit_test(disconnect_works_inside_every_callback),
         ONE(a_host_may_go_with_clients_connected),
         ONE(a_host_of_its_own_needs_nothing),
+        ONE(a_paced_host_sleeps_through_messages_and_finds_them_then),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
