@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "config/base/prefetch.h"
+
 #define NO_ENTITY   0xff
 #define SKILL_LEAST 60
 #define RTT_RING    64
@@ -45,13 +47,20 @@ static void count_stats(struct bots_bot *bot)
     }
 }
 
+static void end(struct bots_bot *bot)
+{
+    bot->record->done += bot->state != BOTS_BOT_DONE;
+    bot->state = BOTS_BOT_DONE;
+    *bot->turn_ns = CLOCK_NEVER;
+}
+
 void bots_bot_stop(struct bots_bot *bot)
 {
     if (bot->state == BOTS_BOT_CONNECTED) {
         count_stats(bot);
         net_client_disconnect(bot->client);
     }
-    bot->state = BOTS_BOT_DONE;
+    end(bot);
 }
 
 static void on_closed(void *user, uint16_t code, const char *reason)
@@ -59,7 +68,7 @@ static void on_closed(void *user, uint16_t code, const char *reason)
     (void)reason; // the code says it all
     struct bots_bot *bot = user;
     count_stats(bot);
-    bot->state = BOTS_BOT_DONE;
+    end(bot);
     count_code(bot->record, code);
     switch (code) {
     case NET_CLOSE_LOST:
@@ -115,7 +124,7 @@ static void begin_race(struct bots_bot *bot, const struct net_msg_phase *phase)
 static void on_phase(void *user, const struct net_msg_phase *phase)
 {
     struct bots_bot *bot = user;
-    bot->turn_ns = 0;
+    *bot->turn_ns = 0;
     bool on_track = phase->phase == NET_PHASE_COUNTDOWN || phase->phase == NET_PHASE_RACING;
     bot->entity = bot->slot < phase->slots ? phase->entity_of_slot[bot->slot] : NO_ENTITY;
     if (phase->phase == NET_PHASE_LOBBY) {
@@ -153,7 +162,7 @@ static void on_snapshot(void *user, const struct net_client_snapshot *snapshot)
 static void on_result(void *user, const struct net_msg_result *result)
 {
     struct bots_bot *bot = user;
-    bot->turn_ns = 0;
+    *bot->turn_ns = 0;
     for (uint32_t i = 0; result->final && i < result->count; i++) {
         if (result->entries[i].slot == bot->slot) {
             bot->races++;
@@ -177,8 +186,21 @@ void bots_bot_connect(struct bots_bot *bot, const char *url,
 {
     bot->connected_ns = net_client_host_now_ns(bot->host);
     bot->client = net_client_connect(bot->host, url, options, &callbacks, bot, NULL);
-    bot->state = bot->client ? BOTS_BOT_CONNECTED : BOTS_BOT_DONE;
-    bot->tally->lost += !bot->client;
+    if (bot->client) {
+        bot->state = BOTS_BOT_CONNECTED;
+    } else {
+        end(bot);
+        bot->tally->lost++;
+    }
+}
+
+void bots_bot_fetch(const struct bots_bot *bot, unsigned step)
+{
+    if (step == 0) {
+        prefetch(bot, offsetof(struct bots_bot, inputs));
+    } else if (bot->state == BOTS_BOT_CONNECTED) {
+        net_client_fetch(bot->client, step - 1);
+    }
 }
 
 void bots_bot_turn(struct bots_bot *bot)
@@ -205,5 +227,5 @@ void bots_bot_turn(struct bots_bot *bot)
     }
     // Two inputs are sent together, so they may as well be made together.
     uint64_t due_ns = net_client_input_due_ns(bot->client);
-    bot->turn_ns = due_ns == CLOCK_NEVER ? due_ns : due_ns + CLOCK_NS_PER_S / bot->tick_rate;
+    *bot->turn_ns = due_ns == CLOCK_NEVER ? due_ns : due_ns + CLOCK_NS_PER_S / bot->tick_rate;
 }

@@ -20,6 +20,7 @@
 struct bots_record {
     struct bots_courses courses;
     unsigned races_wanted; // 0: no end
+    unsigned done;         // bots
     uint64_t seed;
     unsigned code_count; // close codes, and how often each came
     struct {
@@ -42,7 +43,7 @@ struct bots_bot {
     struct net_client_host *host;
     struct net_client *client; // while BOTS_BOT_CONNECTED
     uint64_t connected_ns;
-    uint64_t turn_ns; // before that a turn changes nothing
+    uint64_t *turn_ns; // before that a turn changes nothing: the fleet's, who looks at all bots'
 
     uint32_t slot, tick_rate;
     unsigned races;
@@ -61,6 +62,9 @@ struct bots_bot {
 // What could not even begin counts as lost.
 void bots_bot_connect(struct bots_bot *bot, const char *url,
                       const struct net_client_options *options);
+// A turn comes soon (see net_client_fetch()). In steps 0 to BOTS_BOT_FETCH_STEPS - 1.
+#define BOTS_BOT_FETCH_STEPS (NET_CLIENT_FETCH_STEPS + 1)
+void bots_bot_fetch(const struct bots_bot *bot, unsigned step);
 // Makes the inputs that are due; leaves when it has raced enough.
 void bots_bot_turn(struct bots_bot *bot);
 // Leaves now.

@@ -30,7 +30,9 @@ struct fleet {
     struct net_hub hub;
     struct net_client_host *host;
     struct bots_bot *bots;
-    unsigned connected; // so many have begun
+    uint64_t *turns_ns;    // of each bot, apart from it so that no turn looks at every bot
+    struct bots_bot **due; // in the present turn
+    unsigned connected;    // so many have begun
     bool interrupted;
 };
 
@@ -75,7 +77,9 @@ static bool make_bots(struct fleet *fleet, struct error *error)
     const struct bots_options *options = fleet->options;
     struct bots_outcome *outcome = fleet->outcome;
     fleet->bots = calloc(options->count, sizeof(*fleet->bots));
-    if (!fleet->bots) {
+    fleet->turns_ns = calloc(options->count, sizeof(*fleet->turns_ns));
+    fleet->due = calloc(options->count, sizeof(struct bots_bot *));
+    if (!fleet->bots || !fleet->turns_ns || !fleet->due) {
         return error_set(error, "no memory for %u bots", options->count);
     }
     for (unsigned i = 0; i < options->count; i++) {
@@ -90,8 +94,14 @@ static bool make_bots(struct fleet *fleet, struct error *error)
         bot->record = &outcome->record;
         bot->index = i;
         bot->host = fleet->host;
+        bot->turn_ns = &fleet->turns_ns[i];
     }
     return true;
+}
+
+static bool is_large(const struct fleet *fleet)
+{
+    return fleet->options->count > FINE_MAX;
 }
 
 static bool fleet_init(struct fleet *fleet, struct error *error)
@@ -117,6 +127,7 @@ static bool fleet_init(struct fleet *fleet, struct error *error)
         .hub = &fleet->hub,
         .insecure = fleet->options->insecure,
         .ca_file = fleet->options->ca_file,
+        .paced = is_large(fleet),
     };
     fleet->host = net_client_host_create(&host_options, error);
     return fleet->host && make_bots(fleet, error);
@@ -134,6 +145,8 @@ static void fleet_finish(struct fleet *fleet)
     config_destroy(fleet->config);
     bots_courses_finish(&fleet->outcome->record.courses);
     free(fleet->bots);
+    free(fleet->turns_ns);
+    free(fleet->due);
 }
 
 static void connect_due(struct fleet *fleet, uint64_t since_ns)
@@ -151,20 +164,29 @@ static void connect_due(struct fleet *fleet, uint64_t since_ns)
     }
 }
 
-// True while somebody is still at it.
-static bool give_turns(struct fleet *fleet)
+// Of the bots that come after the first one of these.
+static void fetch_next(struct bots_bot *const *due, unsigned count)
 {
-    bool busy = fleet->connected < fleet->options->count;
-    uint64_t now_ns = loop_now_ns(fleet->loop);
-    for (unsigned i = 0; i < fleet->connected; i++) {
-        struct bots_bot *bot = &fleet->bots[i];
-        if (now_ns >= bot->turn_ns) {
-            bots_bot_turn(bot);
-            net_hub_flush(&fleet->hub, now_ns); // while all that is his is in the cache
-        }
-        busy = busy || bot->state != BOTS_BOT_DONE;
+    unsigned at = 0;
+    for (unsigned step = BOTS_BOT_FETCH_STEPS; step-- > 0 && ++at < count;) {
+        bots_bot_fetch(due[at], step);
     }
-    return busy;
+}
+
+static void give_turns(struct fleet *fleet)
+{
+    uint64_t now_ns = loop_now_ns(fleet->loop);
+    unsigned count = 0;
+    for (unsigned i = 0; i < fleet->connected; i++) {
+        if (now_ns >= fleet->turns_ns[i]) {
+            fleet->due[count++] = &fleet->bots[i];
+        }
+    }
+    for (unsigned i = 0; i < count; i++) {
+        fetch_next(fleet->due + i, count - i);
+        bots_bot_turn(fleet->due[i]);
+        net_hub_flush(&fleet->hub, now_ns); // while all that is his is in the cache
+    }
 }
 
 static void sleep_until(struct fleet *fleet, uint64_t at_ns)
@@ -179,7 +201,7 @@ static void sleep_until(struct fleet *fleet, uint64_t at_ns)
 
 static void poll_until(struct fleet *fleet, uint64_t at_ns)
 {
-    if (fleet->options->count > FINE_MAX) {
+    if (is_large(fleet)) {
         sleep_until(fleet, at_ns);
         net_client_host_poll(fleet->host, 0);
         return;
@@ -221,12 +243,12 @@ static void run(struct fleet *fleet)
     uint64_t begin_ns = loop_refresh_now(fleet->loop);
     uint64_t end_ns = begin_ns + (uint64_t)(fleet->options->duration_s * (double)CLOCK_NS_PER_S);
     uint64_t turn_ns = begin_ns;
-    bool busy = true;
-    while (busy && !fleet->interrupted && turn_ns < end_ns) {
+    while (fleet->outcome->record.done < fleet->options->count && !fleet->interrupted &&
+           turn_ns < end_ns) {
         connect_due(fleet, turn_ns - begin_ns);
         turn_ns += TURN_NS;
         poll_until(fleet, turn_ns);
-        busy = give_turns(fleet);
+        give_turns(fleet);
         uint64_t now_ns = loop_now_ns(fleet->loop);
         turn_ns = now_ns > turn_ns + TURN_NS ? now_ns : turn_ns; // overloaded: no catching up
     }
