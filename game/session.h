@@ -138,9 +138,13 @@ void game_session_input(struct game_session *session, unsigned slot,
 void game_session_fetch(const struct game_session *session);
 void game_session_fetch_input(const struct game_session *session, unsigned slot);
 void game_session_fetch_tick(const struct game_session *session);
+// Likewise for a broadcast, in NET_CONN_SEND_STEPS steps.
+void game_session_fetch_broadcast(const struct game_session *session, unsigned step);
 // One tick: inputs, simulation, phases. False when the session is over and wants to be closed.
 bool game_session_step(struct game_session *session, uint32_t tick) BASE_MUST_USE;
-// After the last tick of a wake-up: the snapshot when one is due.
+// Asked once after the last tick of a wake-up.
+bool game_session_snapshot_due(struct game_session *session) BASE_MUST_USE;
+// Takes a snapshot and sends it.
 void game_session_broadcast(struct game_session *session);
 // The result of race_id is on disk: players may hear that it is final.
 void game_session_result_committed(struct game_session *session, const char *race_id);

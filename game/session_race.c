@@ -277,8 +277,11 @@ bool game_session_step(struct game_session *session, uint32_t tick)
 
 // Sessions take turns: each has its own offset, so that not all encode in the same tick. A wake-up
 // that runs several ticks answers for all of them.
-static bool snapshot_due(struct game_session *session)
+bool game_session_snapshot_due(struct game_session *session)
 {
+    if (session->phase == NET_PHASE_LOBBY) {
+        return false;
+    }
     uint64_t rate = session->setup.tick_rate;
     uint64_t per_second = (uint64_t)session->env->config->snapshot_rate;
     uint64_t now = (uint64_t)session->tick + session->id.index;
@@ -306,9 +309,6 @@ static void send_timing(struct game_session *session, struct game_seat *seat)
 
 void game_session_broadcast(struct game_session *session)
 {
-    if (session->phase == NET_PHASE_LOBBY || !snapshot_due(session)) {
-        return;
-    }
     session->snapshot_number++;
     game_snapshots_take(session->snapshots, session->tick, session->env->sim, session->state);
     for (unsigned i = 0; i < session->seat_count; i++) {
@@ -396,5 +396,15 @@ void game_session_fetch_tick(const struct game_session *session)
     prefetch(session->inputs, (size_t)session->setup.entities * sim->input_bytes);
     for (unsigned i = 0; i < session->seat_count; i++) {
         fetch_seat(session, i, 1);
+    }
+}
+
+void game_session_fetch_broadcast(const struct game_session *session, unsigned step)
+{
+    if (step == 0) {
+        game_snapshots_fetch(session->snapshots);
+    }
+    for (unsigned i = 0; i < session->seat_count; i++) {
+        net_conn_fetch_send(session->env->conns, session->seats[i].conn, step);
     }
 }

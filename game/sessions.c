@@ -12,7 +12,8 @@ struct game_sessions {
     unsigned max;
     struct game_session *places;
     uint32_t *generations;
-    unsigned *open; // indexes of open places, in order of opening
+    unsigned *open;            // indexes of open places, in order of opening
+    struct game_session **due; // for a snapshot, while all are asked
     unsigned count;
 };
 
@@ -27,7 +28,8 @@ struct game_sessions *game_sessions_create(const struct game_session_env *env, u
     sessions->places = calloc(max, sizeof(*sessions->places));
     sessions->generations = calloc(max, sizeof(*sessions->generations));
     sessions->open = calloc(max, sizeof(*sessions->open));
-    if (!sessions->places || !sessions->generations || !sessions->open) {
+    sessions->due = calloc(max, sizeof(*sessions->due));
+    if (!sessions->places || !sessions->generations || !sessions->open || !sessions->due) {
         game_sessions_destroy(sessions);
         return NULL;
     }
@@ -43,6 +45,7 @@ void game_sessions_destroy(struct game_sessions *sessions)
     free(sessions->places);
     free(sessions->generations);
     free(sessions->open);
+    free(sessions->due);
     free(sessions);
 }
 
@@ -179,8 +182,23 @@ void game_sessions_step(struct game_sessions *sessions, uint32_t tick)
 
 void game_sessions_broadcast(struct game_sessions *sessions)
 {
+    unsigned count = 0;
     for (unsigned i = 0; i < sessions->count; i++) {
-        game_session_broadcast(&sessions->places[sessions->open[i]]);
+        struct game_session *session = &sessions->places[sessions->open[i]];
+        if (game_session_snapshot_due(session)) {
+            sessions->due[count++] = session;
+        }
+    }
+    // While one sends, what the next few need is fetched, each a step nearer than the one behind.
+    for (unsigned i = 0; i < count + NET_CONN_SEND_STEPS; i++) {
+        for (unsigned step = 0; step < NET_CONN_SEND_STEPS; step++) {
+            if (i >= step && i - step < count) {
+                game_session_fetch_broadcast(sessions->due[i - step], step);
+            }
+        }
+        if (i >= NET_CONN_SEND_STEPS) {
+            game_session_broadcast(sessions->due[i - NET_CONN_SEND_STEPS]);
+        }
     }
 }
 

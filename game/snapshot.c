@@ -7,8 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/base/prefetch.h"
 #include "net/delta.h"
 #include "net/msg.h"
+
+// Before the newest one.
+#define FETCH_PLACES 2
 
 struct message {
     uint32_t baseline_tick; // 0 = full
@@ -74,6 +78,13 @@ void game_snapshots_reset(struct game_snapshots *snapshots, unsigned entities)
     drop_messages(snapshots);
     memset(snapshots->ticks, 0, sizeof(snapshots->ticks));
     snapshots->entities = entities;
+}
+
+void game_snapshots_fetch(const struct game_snapshots *snapshots)
+{
+    size_t values = (size_t)snapshots->max_entities * snapshots->per_entity;
+    unsigned first = snapshots->newest < FETCH_PLACES ? 0 : snapshots->newest - FETCH_PLACES;
+    prefetch(snapshots->values + first * values, (FETCH_PLACES + 1) * values * sizeof(int32_t));
 }
 
 void game_snapshots_take(struct game_snapshots *snapshots, uint32_t tick,

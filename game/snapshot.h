@@ -21,6 +21,8 @@ struct game_snapshots *game_snapshots_create(unsigned max_entities, unsigned val
 void game_snapshots_destroy(struct game_snapshots *snapshots);
 // Forgets all baselines: a new race, perhaps with other entities.
 void game_snapshots_reset(struct game_snapshots *snapshots, unsigned entities);
+// A hint: a snapshot is about to be taken and sent, to players who know one of the newest.
+void game_snapshots_fetch(const struct game_snapshots *snapshots);
 // Records the view at `tick` as the newest snapshot and drops the payloads of the one before.
 void game_snapshots_take(struct game_snapshots *snapshots, uint32_t tick,
                          const struct game_sim *sim, const void *state);

@@ -524,6 +524,22 @@ void net_conn_send(struct net_conns *conns, struct net_conn_id id, struct net_pa
     }
 }
 
+void net_conn_fetch_send(const struct net_conns *conns, struct net_conn_id id, unsigned step)
+{
+    assert(id.index < conns->capacity);
+    const struct conn *conn = &conns->slots[id.index];
+    const struct net_link *link;
+    if (step == 0) {
+        prefetch(conn, FETCH_BYTES);
+    } else if ((link = conn->link)) {
+        if (step == 1) {
+            prefetch(link, sizeof(*link) + PREFETCH_LINE_BYTES); // and what its transport adds
+        } else {
+            net_link_fetch(link, step - 1);
+        }
+    }
+}
+
 void net_conn_send_msg(struct net_conns *conns, struct net_conn_id id, const struct net_msg *msg,
                        enum net_delivery delivery)
 {

@@ -75,6 +75,9 @@ bool net_conn_info(const struct net_conns *conns, struct net_conn_id id,
 void net_conn_set_state(struct net_conns *conns, struct net_conn_id id, unsigned state);
 void net_conn_send(struct net_conns *conns, struct net_conn_id id, struct net_payload *payload,
                    enum net_delivery delivery);
+// A hint: something is about to be sent. To be told of each step in order, some time apart.
+void net_conn_fetch_send(const struct net_conns *conns, struct net_conn_id id, unsigned step);
+#define NET_CONN_SEND_STEPS (1 + NET_LINK_SEND_FETCH_STEPS)
 // Encodes into a payload and sends it.
 void net_conn_send_msg(struct net_conns *conns, struct net_conn_id id, const struct net_msg *msg,
                        enum net_delivery delivery);

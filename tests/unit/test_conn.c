@@ -42,7 +42,6 @@ struct fixture {
     bool info_in_closed;
     uint16_t close_on_message, close_on_open;
     bool close_in_closed, accept_in_closed;
-    unsigned fetched; // a bit for each step
 };
 
 static void fake_send(struct net_link *link, struct net_payload *payload,
@@ -138,16 +137,8 @@ static void on_closed(void *user, struct net_conn_id id, uint16_t code)
     }
 }
 
-static void on_fetch(void *user, struct net_conn_id id, unsigned step)
-{
-    struct fixture *fixture = user;
-    assert_true(net_conn_id_equal(id, fixture->last_id));
-    assert_in_range(step, 0, NET_CONN_FETCH_STEPS - 1);
-    fixture->fetched |= 1u << step;
-}
-
 static const struct net_conn_events events = {
-    .opened = on_opened, .message = on_message, .closed = on_closed, .fetch = on_fetch};
+    .opened = on_opened, .message = on_message, .closed = on_closed};
 
 // ---- the fixture
 
@@ -219,43 +210,6 @@ static uint64_t counted(struct fixture *fixture, const char *name, const char *l
 }
 
 // ---- tests
-
-static void announce(struct fixture *fixture, unsigned index)
-{
-    const struct net_link *link = &fixture->links[index].base;
-    for (unsigned step = 0; step < NET_LINK_FETCH_STEPS; step++) {
-        link->handler->fetch(link->user, step);
-    }
-}
-
-static void a_message_is_announced_to_the_user_by_its_handle(void **state)
-{
-    (void)state;
-    struct fixture *fixture = create(8);
-    for (unsigned i = 0; i < 2; i++) {
-        assert_int_equal(accept_link(fixture, i), 0);
-        fixture->fetched = 0;
-        announce(fixture, i);
-        assert_int_equal(fixture->fetched, (1u << NET_CONN_FETCH_STEPS) - 1);
-    }
-    destroy(fixture);
-}
-
-static void a_user_need_not_want_to_know_of_messages_before(void **state)
-{
-    (void)state;
-    static const struct net_conn_events incurious = {
-        .opened = on_opened, .message = on_message, .closed = on_closed};
-    struct fixture *fixture = create(8);
-    struct error error;
-    net_conns_destroy(fixture->conns);
-    fixture->conns = net_conns_create(&fixture->hub, 8, &incurious, fixture, &error);
-    fixture->acceptor = net_conns_acceptor(fixture->conns);
-    assert_int_equal(accept_link(fixture, 0), 0);
-    announce(fixture, 0);
-    assert_int_equal(fixture->fetched, 0);
-    destroy(fixture);
-}
 
 static void a_new_link_is_a_connection_that_says_who_it_is(void **state)
 {
@@ -776,8 +730,6 @@ int main(void)
         cmocka_unit_test(messages_are_encoded_and_sent),
         cmocka_unit_test(destroying_forgets_connections_without_a_word),
         cmocka_unit_test(wrong_passwords_block_an_address),
-        cmocka_unit_test(a_message_is_announced_to_the_user_by_its_handle),
-        cmocka_unit_test(a_user_need_not_want_to_know_of_messages_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -237,6 +237,9 @@ static void a_message_is_foreseen_in_every_step_as_long_as_the_link_is_open(void
     net_link_attach(fixture->accepted[0], &foreseeing, fixture);
     struct net_payload *payload = net_payload_create(bytes_of_string("hello"));
     for (unsigned i = 1; i <= 3; i++) {
+        for (unsigned step = 0; step < NET_LINK_SEND_FETCH_STEPS; step++) {
+            net_link_fetch(fixture->dialled[0], step); // changes nothing
+        }
         net_link_send(fixture->dialled[0], payload, NET_RELIABLE);
         RUN_UNTIL(fixture, fixture->messages == i);
         assert_true(fixture->foreseen);
