@@ -466,8 +466,8 @@ static void receive(struct net_enet_host *host)
     }
     if (host->enet->totalReceivedPackets > 0) {
         // It may have acknowledgements to send.
-        host->unsent = host->unsent || listens(host) ||
-                       count_up_to(&host->enet->peers->acknowledgements, 1) > 0;
+        host->unsent =
+            host->unsent || listens(host) || !enet_list_empty(&host->enet->peers->acknowledgements);
         if (listens(host)) {
             // Where ENet has datagrams put: a token of the last ones would stay there.
             secret_wipe(host->enet->packetData[0], sizeof(host->enet->packetData[0]));

@@ -63,19 +63,14 @@ static void sweep_goodbye(struct net_enet_host *host, const ENetPeer *peer,
     }
 }
 
-static bool is_empty(const ENetList *list)
-{
-    return list->sentinel.next == &list->sentinel;
-}
-
 // ENet 1.3.17 forgets to give back the account of unreliable messages that it drops, and takes
 // nothing more from a peer whose account is full.
 static void reconcile_waiting(ENetPeer *peer)
 {
-    bool waiting = !is_empty(&peer->dispatchedCommands);
+    bool waiting = !enet_list_empty(&peer->dispatchedCommands);
     for (size_t i = 0; i < peer->channelCount && !waiting; i++) {
-        waiting = !is_empty(&peer->channels[i].incomingReliableCommands) ||
-                  !is_empty(&peer->channels[i].incomingUnreliableCommands);
+        waiting = !enet_list_empty(&peer->channels[i].incomingReliableCommands) ||
+                  !enet_list_empty(&peer->channels[i].incomingUnreliableCommands);
     }
     if (!waiting) {
         peer->totalWaitingData = 0;
