@@ -258,34 +258,31 @@ bool net_enet_socket_put_back(struct net_enet_socket *socket, const struct net_e
     return true;
 }
 
-static bool is_empty(void)
+// After a failure. ICMP errors of datagrams that were sent earlier are reported when receiving, and
+// mean nothing for others.
+static bool may_try_again(unsigned *tries)
 {
-    return errno == EAGAIN || errno == EWOULDBLOCK;
+    return errno != EAGAIN && errno != EWOULDBLOCK && ++*tries < INTERRUPTS_MAX;
 }
 
-// ICMP errors of datagrams that were sent earlier are reported here, and mean nothing for others.
 static int receive_some(struct net_enet_socket *socket, struct mmsghdr *headers, unsigned count)
 {
-    int received = -1;
-    for (unsigned i = 0; received < 0 && i < INTERRUPTS_MAX; i++) {
+    int received;
+    unsigned tries = 0;
+    do {
         received = recvmmsg(socket->fd, headers, count, MSG_DONTWAIT, NULL);
-        if (received < 0 && is_empty()) {
-            break;
-        }
-    }
+    } while (received < 0 && may_try_again(&tries));
     return received < 0 ? 0 : received;
 }
 
 // Below 0 when there is none.
 static ssize_t receive_one(struct net_enet_socket *socket, uint8_t *bytes, size_t room)
 {
-    ssize_t size = -1;
-    for (unsigned i = 0; size < 0 && i < INTERRUPTS_MAX; i++) {
+    ssize_t size;
+    unsigned tries = 0;
+    do {
         size = recv(socket->fd, bytes, room, MSG_DONTWAIT);
-        if (size < 0 && is_empty()) {
-            break;
-        }
-    }
+    } while (size < 0 && may_try_again(&tries));
     return size;
 }
 
