@@ -11,28 +11,14 @@
 
 #include "net/transport.h"
 
-static struct config *config;
-
-static int setup(void **state)
-{
-    (void)state;
-    config = config_create_default();
-    return config ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    config_destroy(config);
-    return 0;
-}
+static const struct config nothing_set;
 
 static void an_unknown_scheme_is_named_with_those_that_exist(void **state)
 {
     (void)state;
     struct net_hub hub;
     struct error error = {""};
-    net_hub_init(&hub, NULL, config, NULL);
+    net_hub_init(&hub, NULL, &nothing_set, NULL);
     assert_false(net_hub_listen(&hub, "quic://127.0.0.1:1", NULL, &error));
     assert_non_null(strstr(error.text, "--listen: quic://127.0.0.1:1: unknown scheme \"quic\""));
     assert_non_null(strstr(error.text, "udp, dtls, tcp, tls, ws, wss"));
@@ -121,7 +107,7 @@ static void the_hub_reaches_every_endpoint(void **state)
     struct fake_endpoint b = {{.impl = &bare, .transport = transport, .link_count = 4},
                               .destroyed = &destroyed};
     struct net_hub hub;
-    net_hub_init(&hub, NULL, config, NULL);
+    net_hub_init(&hub, NULL, &nothing_set, NULL);
     net_hub_add(&hub, &a.base);
     net_hub_add(&hub, &b.base);
     net_hub_pump(&hub, 7);
@@ -167,5 +153,5 @@ int main(void)
         cmocka_unit_test(the_hub_reaches_every_endpoint),
         cmocka_unit_test(traffic_is_counted_by_transport),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
