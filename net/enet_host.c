@@ -14,6 +14,7 @@
 #include "net/enet_memory.h"
 #include "net/enet_platform.h"
 #include "net/enet_sweep.h"
+#include "net/enet_walk.h"
 
 #define SWEEP_NS          (100 * CLOCK_NS_PER_MS)
 #define AHEAD_MAX         256 // commands of one client that may be on the way
@@ -27,7 +28,6 @@
 #define DIAL_AHEAD_MAX    4096  // of a server that we trust with more
 #define SERVICE_CALLS_MAX 64
 #define SERVICE_BATCH     255 // datagrams in one service call; after one more ENet would send
-#define WALK_NS           (50 * CLOCK_NS_PER_MS)
 #define EVENTS_MAX        8192
 #define FETCH_BYTES       256       // of a datagram that comes
 #define SPARE_BYTES       (4 << 20) // of memory for a host beside what each peer may have waiting
@@ -195,39 +195,17 @@ static const struct net_dtls_user dtls_user = {
     .credentials = credentials,
 };
 
-// ---- walks
-
-// ENet walks all its peers before and after it reads, which is many walks a tick at thousands of
-// peers, and sends acknowledgements and pings as datagrams of their own that might have gone along
-// with a snapshot at the end of the turn. So there are no peers for ENet, except while it has a
-// datagram in hand, when it is asked to send (net_enet_host_flush), and every 50 ms, when it looks
-// for what was lost; and when somebody leaves, who is gone once that is acknowledged.
-
-static void hide_peers(struct net_enet_host *host)
-{
-    host->enet->peerCount = 0;
-}
-
-static void show_peers(struct net_enet_host *host)
-{
-    host->enet->peerCount = host->peers_used;
-}
-
-static bool walk_due(const struct net_enet_host *host)
-{
-    uint32_t since_throttle_ms = enet_time_get() - host->enet->bandwidthThrottleEpoch;
-    return host->now_ns - host->walked_ns >= WALK_NS ||
-           since_throttle_ms >= ENET_HOST_BANDWIDTH_THROTTLE_INTERVAL;
-}
+// ---- what ENet is shown
 
 // ENet wants a datagram.
 static bool wants_more(void *user)
 {
     struct net_enet_host *host = user;
+    net_enet_walk_heard(host);
     if (!host->leaving) {
-        hide_peers(host);
+        net_enet_walk_hide(host);
     }
-    return host->taken < SERVICE_BATCH;
+    return host->reading && host->taken < SERVICE_BATCH;
 }
 
 static bool is_from(const ENetHost *enet, const ENetPeer *peer)
@@ -260,16 +238,18 @@ static void prepare_peer(struct net_enet_host *host)
         } else if (peer->state == ENET_PEER_STATE_ACKNOWLEDGING_CONNECT && is_from(enet, peer) &&
                    memcmp(&peer->connectID, request + CONNECT_ID, sizeof(peer->connectID)) == 0) {
             answer_again(peer);
+            host->heard = peer;
             return;
         }
     }
     if (!vacant && host->peers_used < host->peers_max) {
         vacant = &enet->peers[host->peers_used++];
-        show_peers(host);
+        net_enet_walk_show(host);
     }
     if (vacant) {
         bool proven = bytes_get_u32(request + CONNECT_DATA);
         host->half_open = true;
+        host->heard = vacant;
         vacant->roundTripTime = proven ? ENET_PEER_DEFAULT_ROUND_TRIP_TIME : UNPROVEN_RETRY_MS;
     }
 }
@@ -321,7 +301,7 @@ static int ENET_CALLBACK intercept(ENetHost *enet, ENetEvent *event)
     struct net_enet_guard_head head;
     struct bytes_span datagram = bytes_of(enet->receivedData, enet->receivedDataLength);
     host->taken++;
-    show_peers(host);
+    net_enet_walk_show(host);
     if (host->asking && net_udp_cookie_get_answer(datagram, host->nonce, &host->cookie)) {
         return 1;
     }
@@ -336,6 +316,7 @@ static int ENET_CALLBACK intercept(ENetHost *enet, ENetEvent *event)
         if (peer) {
             struct net_enet_guard_peer seen;
             size_t goodbye = 0;
+            host->heard = peer;
             look_at(peer, &seen);
             reason = net_enet_guard_check(&host->rules, &seen, enet->receivedData, datagram.size,
                                           &goodbye);
@@ -442,17 +423,17 @@ static unsigned drain_events(struct net_enet_host *host, unsigned budget)
 static void receive(struct net_enet_host *host)
 {
     unsigned events = drain_events(host, EVENTS_MAX);
-    bool walk = !listens(host) || walk_due(host);
-    host->walked_ns = walk ? host->now_ns : host->walked_ns;
+    bool throttles = net_enet_walk_throttles(host);
     for (unsigned calls = 0; calls < SERVICE_CALLS_MAX && events < EVENTS_MAX; calls++) {
         ENetEvent event = {.type = ENET_EVENT_TYPE_NONE};
         host->taken = 0;
         host->leaving = false;
-        if (!walk || calls > 0) {
-            hide_peers(host);
+        if (!throttles || calls > 0) {
+            net_enet_walk_hide(host);
         }
         int result = enet_host_service(host->enet, &event, 0);
-        show_peers(host);
+        net_enet_walk_heard(host);
+        net_enet_walk_show(host);
         bool drained = host->taken < SERVICE_BATCH;
         if (result > 0) {
             on_event(host, &event);
@@ -464,14 +445,19 @@ static void receive(struct net_enet_host *host)
             break;
         }
     }
-    if (host->enet->totalReceivedPackets > 0) {
-        // It may have acknowledgements to send.
-        host->unsent =
-            host->unsent || listens(host) || !enet_list_empty(&host->enet->peers->acknowledgements);
-        if (listens(host)) {
-            // Where ENet has datagrams put: a token of the last ones would stay there.
-            secret_wipe(host->enet->packetData[0], sizeof(host->enet->packetData[0]));
-        }
+    if (listens(host) && host->enet->totalReceivedPackets > 0) {
+        // Where ENet has datagrams put: a token of the last ones would stay there.
+        secret_wipe(host->enet->packetData[0], sizeof(host->enet->packetData[0]));
+    }
+}
+
+// What time has brought up.
+static void walk(struct net_enet_host *host)
+{
+    size_t at = 0;
+    ENetEvent event;
+    while (net_enet_walk_next(host, &at, &event)) {
+        on_event(host, &event);
     }
 }
 
@@ -494,7 +480,11 @@ static void connect_now(struct net_enet_host *host)
     struct net_enet_name to = net_enet_socket_peer(host->socket);
     ENetAddress address = {.host = to.host, .port = to.port};
     host->asking = false;
-    host->unsent = enet_host_connect(host->enet, &address, host->setup.channels, host->cookie);
+    const ENetPeer *peer =
+        enet_host_connect(host->enet, &address, host->setup.channels, host->cookie);
+    if (peer) {
+        net_enet_walk_touch(host, peer);
+    }
 }
 
 static void advance_dial(struct net_enet_host *host)
@@ -540,6 +530,9 @@ bool net_enet_host_service(struct net_enet_host *host, uint64_t now_ns, bool rea
     host->reading = true;
     receive(host);
     host->reading = false;
+    if (net_enet_walk_due(host)) {
+        walk(host);
+    }
     end_sessions(host);
     if (host->asking) {
         advance_dial(host);
@@ -548,7 +541,7 @@ bool net_enet_host_service(struct net_enet_host *host, uint64_t now_ns, bool rea
     if (due) {
         host->swept_ns = now_ns;
         net_enet_sweep(host);
-        show_peers(host);
+        net_enet_walk_show(host);
     }
     count_traffic(host);
     return due;
@@ -560,8 +553,7 @@ void net_enet_host_flush(struct net_enet_host *host, uint64_t now_ns, unsigned s
         net_dtls_advance(host->dtls, now_ns, steps);
     }
     if (host->unsent) {
-        host->unsent = false;
-        enet_host_flush(host->enet);
+        net_enet_walk_flush(host);
         count_traffic(host);
     }
     // Also what ENet said while it was serviced. What the kernel does not take waits for the next
@@ -610,13 +602,14 @@ static bool open_socket(struct net_enet_host *host)
     host->filter = (struct net_enet_filter){
         .wants_more = wants_more,
         .fetch = host->dtls ? NULL : fetch_plain,
-        .receive = host->dtls ? filter_dtls : filter_plain,
+        .receive = host->dtls    ? filter_dtls
+                   : setup->bind ? filter_plain
+                                 : NULL,
         .seal = host->dtls ? seal : NULL,
         .user = host,
     };
-    const struct net_enet_filter *dial_filter = host->dtls ? &host->filter : NULL;
     host->socket = setup->bind ? net_enet_socket_listen(setup->bind, &host->filter, setup->drops)
-                               : net_enet_socket_dial(setup->remote, dial_filter, setup->drops);
+                               : net_enet_socket_dial(setup->remote, &host->filter, setup->drops);
     if (host->socket && !net_enet_platform_attach(host->enet, host->socket)) {
         net_enet_socket_destroy(host->socket);
         host->socket = NULL;
@@ -643,9 +636,11 @@ struct net_enet_host *net_enet_host_create(const struct net_enet_setup *setup)
     };
     size_t unproven_max = setup->peers / 8;
     host->unproven_max = unproven_max < UNPROVEN_MIN ? UNPROVEN_MIN : (unsigned)unproven_max;
-    host->peers =
-        net_udp_cookies_init(&host->cookies) ? calloc(setup->peers, sizeof(*host->peers)) : NULL;
-    host->enet = host->peers ? enet_host_create(NULL, setup->peers, setup->channels, 0, 0) : NULL;
+    host->peers = calloc(setup->peers, sizeof(*host->peers));
+    host->touched = calloc(setup->peers, sizeof(*host->touched));
+    if (host->peers && host->touched && net_udp_cookies_init(&host->cookies)) {
+        host->enet = enet_host_create(NULL, setup->peers, setup->channels, 0, 0);
+    }
     if (!host->enet || (setup->has_dtls && !open_dtls(host)) || !open_socket(host)) {
         int reason = errno;
         net_enet_host_destroy(host);
@@ -662,7 +657,7 @@ struct net_enet_host *net_enet_host_create(const struct net_enet_setup *setup)
     host->enet->maximumPacketSize = LIMIT_MESSAGE_BYTES;
     host->enet->maximumWaitingData = setup->waiting_bytes;
     host->peers_used = 1;
-    show_peers(host);
+    net_enet_walk_show(host);
     return host;
 }
 
@@ -686,10 +681,16 @@ void net_enet_host_destroy(struct net_enet_host *host)
     net_enet_memory_withdraw(host->granted_bytes);
     net_udp_cookies_finish(&host->cookies);
     free(host->peers);
+    free(host->touched);
     free(host);
 }
 
 // ---- peers
+
+void net_enet_host_wants_flush(struct net_enet_host *host, const ENetPeer *peer)
+{
+    net_enet_walk_touch(host, peer);
+}
 
 void net_enet_host_drop(struct net_enet_host *host, ENetPeer *peer)
 {

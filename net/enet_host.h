@@ -9,6 +9,7 @@
 #define NET_ENET_HOST_H
 
 #include <enet/enet.h>
+#include <enet/time.h>
 
 #include "net/dtls.h"
 #include "net/enet_guard.h"
@@ -73,11 +74,13 @@ struct net_enet_host {
     struct net_enet_peer *peers;
     uint64_t now_ns; // of the present service
     uint64_t serviced_ns, swept_ns, walked_ns;
-    unsigned taken; // datagrams, in the present call of ENet's service
-    bool leaving;   // a goodbye was among them
-    bool reading;   // what has come
-    bool unsent;
-    bool half_open; // some peer is, maybe: it is to be swept though nothing comes
+    unsigned taken;        // datagrams, in the present call of ENet's service
+    bool leaving;          // a goodbye was among them
+    bool reading;          // what has come
+    const ENetPeer *heard; // whose datagram ENet has in hand
+    bool *touched;         // by peer: the next flush sees it
+    bool unsent;           // some peer is
+    bool half_open;        // some peer is, maybe: it is to be swept though nothing comes
     // A listener's: peers that have shown no cookie and said nothing yet, at most so many.
     unsigned unproven, unproven_max;
     struct net_udp_cookies cookies;
@@ -111,11 +114,9 @@ static inline bool net_enet_host_is_unsent(const struct net_enet_host *host)
 {
     return host->unsent || host->dtls;
 }
-// Something was queued for a peer.
-static inline void net_enet_host_wants_flush(struct net_enet_host *host)
-{
-    host->unsent = true;
-}
+// Something was queued for this peer, or is about to be. Its acknowledgements and pings need not be
+// mentioned: they go along, or by themselves within some 100 ms.
+void net_enet_host_wants_flush(struct net_enet_host *host, const ENetPeer *peer);
 
 // To the address that a dial was made for. Shakes hands first where there is DTLS, for which `name`
 // is that of the server; elsewhere asks for a cookie, and a server that gives none within some

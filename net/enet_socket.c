@@ -57,9 +57,9 @@ struct net_enet_socket {
     int fd;
     bool v6;
     struct net_udp_drops *drops;
-    const struct net_enet_filter *filter; // NULL for a dial without
-    struct net_addr_map *map;             // for a listener that takes IPv6
-    struct batch_in *in;                  // NULL for a dial, as are the rest
+    const struct net_enet_filter *filter;
+    struct net_addr_map *map; // for a listener that takes IPv6
+    struct batch_in *in;      // NULL for a dial, as are the rest
     struct batch_out *out;
     struct net_addr remote; // of a dial
     uint64_t now_ns;
@@ -364,10 +364,6 @@ static size_t take(struct net_enet_socket *socket, struct mmsghdr *header,
 static size_t receive_batched(struct net_enet_socket *socket, struct net_enet_name *from,
                               uint8_t *bytes, size_t room)
 {
-    const struct net_enet_filter *filter = socket->filter;
-    if (filter->wants_more && !filter->wants_more(filter->user)) {
-        return 0;
-    }
     if (socket->put_back_count > 0) {
         const struct put_back *slot = &socket->put_back[--socket->put_back_count];
         *from = slot->from;
@@ -404,8 +400,8 @@ static size_t receive_connected(struct net_enet_socket *socket, struct net_enet_
         enum net_udp_drop reason = inspect(size, &socket->remote);
         if (reason != NET_UDP_KEPT) {
             net_udp_drops_count(socket->drops, reason);
-        } else if (!filter || filter->receive(filter->user, &socket->remote, bytes, &size, room) !=
-                                  NET_ENET_FILTER_DROP) {
+        } else if (!filter->receive || filter->receive(filter->user, &socket->remote, bytes, &size,
+                                                       room) != NET_ENET_FILTER_DROP) {
             *from = net_enet_socket_peer(socket);
             return size;
         }
@@ -416,6 +412,10 @@ static size_t receive_connected(struct net_enet_socket *socket, struct net_enet_
 size_t net_enet_socket_receive(struct net_enet_socket *socket, struct net_enet_name *from,
                                uint8_t *bytes, size_t room)
 {
+    const struct net_enet_filter *filter = socket->filter;
+    if (filter->wants_more && !filter->wants_more(filter->user)) {
+        return 0;
+    }
     return socket->in ? receive_batched(socket, from, bytes, room)
                       : receive_connected(socket, from, bytes, room);
 }
@@ -540,7 +540,7 @@ static void send_connected(struct net_enet_socket *socket, bool sealed, const st
 void net_enet_socket_send(struct net_enet_socket *socket, const struct net_enet_name *to,
                           const struct iovec *parts, size_t count)
 {
-    bool sealed = socket->filter && socket->filter->seal;
+    bool sealed = socket->filter->seal;
     assert(count <= NET_ENET_PARTS_MAX);
     if (!socket->out) {
         send_connected(socket, sealed, parts, count);

@@ -50,7 +50,8 @@ struct net_enet_filter {
     // NET_ENET_FETCH_STEPS steps, each when what the one before has had fetched is there. May be
     // NULL.
     void (*fetch)(void *user, struct bytes_span datagram, unsigned step);
-    // May change the datagram in place (`room` bytes from its start are there) and its size.
+    // May change the datagram in place (`room` bytes from its start are there) and its size. May be
+    // NULL for a dial.
     enum net_enet_filter_verdict (*receive)(void *user, const struct net_addr *from,
                                             uint8_t *datagram, size_t *size, size_t room);
     // What goes to the wire in place of `parts`: its size; 0: nothing. NULL: they go as they are.
@@ -66,7 +67,7 @@ struct net_enet_socket;
 struct net_enet_socket *net_enet_socket_listen(const struct net_addr *bind,
                                                const struct net_enet_filter *filter,
                                                struct net_udp_drops *drops) BASE_MUST_USE;
-// A socket that is connected to `remote` and hears nobody else; the filter may be NULL.
+// A socket that is connected to `remote` and hears nobody else.
 struct net_enet_socket *net_enet_socket_dial(const struct net_addr *remote,
                                              const struct net_enet_filter *filter,
                                              struct net_udp_drops *drops) BASE_MUST_USE;

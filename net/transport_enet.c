@@ -118,10 +118,10 @@ static void port_touch(struct enet_port *port)
     }
 }
 
-static void port_wants_flush(struct enet_port *port)
+static void link_wants_flush(const struct enet_link *link)
 {
-    net_enet_host_wants_flush(port->host);
-    port_touch(port);
+    net_enet_host_wants_flush(link->port->host, link->peer);
+    port_touch(link->port);
 }
 
 // Joins are served at once; once everybody plays, the socket is read at tick edges only.
@@ -164,7 +164,7 @@ static void link_let_go(struct enet_link *link)
     port->open_links--;
     port->urgent_links -= link->urgent;
     port->failed_links -= link->failure != 0;
-    port_wants_flush(port);
+    link_wants_flush(link);
     port_set_pace(port);
 }
 
@@ -258,7 +258,7 @@ static void enet_link_send(struct net_link *base, struct net_payload *payload,
         link_fail(link, too_big ? NET_CLOSE_TOO_BIG : NET_CLOSE_INTERNAL);
         return;
     }
-    port_wants_flush(link->port);
+    link_wants_flush(link);
 }
 
 static void enet_link_fetch(const struct net_link *base, unsigned step)
@@ -312,7 +312,7 @@ static void on_connect(struct enet_link *link)
     if (!dialled) {
         enet_peer_ping_interval(link->peer, PING_MS);
     }
-    port_wants_flush(link->port);
+    link_wants_flush(link);
     if (dialled) {
         if (link->base.handler->opened) {
             link->base.handler->opened(link->base.user, &link->base);

@@ -245,6 +245,13 @@ static void many_goodbyes_at_once_all_count(void **state)
 
 // ---- time
 
+static void serve_ms(struct enet_rig *rig, unsigned ms)
+{
+    for (unsigned i = 0; i < ms; i++) {
+        enet_rig_serve(rig);
+    }
+}
+
 static void a_connection_lives_through_the_wrap_of_the_clock(void **state)
 {
     struct enet_rig *rig = *state;
@@ -269,7 +276,7 @@ static void queue_for_client(struct enet_rig *rig, uint32_t flags)
     ENetPacket *packet = enet_packet_create("0123456789", 10, flags);
     assert_non_null(packet);
     assert_int_equal(enet_peer_send(&rig->host->enet->peers[0], 0, packet), 0);
-    net_enet_host_wants_flush(rig->host);
+    net_enet_host_wants_flush(rig->host, &rig->host->enet->peers[0]);
 }
 
 static void acknowledgements_go_along_with_what_the_turn_sends(void **state)
@@ -288,10 +295,45 @@ static void acknowledgements_go_along_with_what_the_turn_sends(void **state)
         assert_int_equal(*rig->traffic.packets_out, before + 1);
         enet_rig_serve_client(rig);
         assert_int_equal(rig->peer->reliableDataInTransit, 0);
-        while (rig->host->now_ns - rig->host->walked_ns > 10 * CLOCK_NS_PER_MS) {
-            enet_rig_serve(rig); // until it has just looked for what was lost
-        }
     }
+}
+
+static void an_acknowledgement_waits_for_what_is_about_to_be_sent(void **state)
+{
+    struct enet_rig *rig = *state;
+    enet_rig_connect(rig);
+    queue_for_client(rig, 0);
+    enet_rig_serve(rig);
+    for (unsigned round = 0; round < 10; round++) {
+        uint64_t before = *rig->traffic.packets_out;
+        enet_rig_send(rig, 10, true);
+        enet_host_flush(rig->client);
+        serve_ms(rig, 49); // as between two snapshots
+        assert_false(rig->host->touched[0]);
+        assert_int_equal(rig->received, round + 1);
+        assert_int_equal(*rig->traffic.packets_out, before);
+        queue_for_client(rig, 0);
+        enet_rig_serve(rig);
+        assert_int_equal(*rig->traffic.packets_out, before + 1);
+        enet_rig_serve_client(rig);
+        assert_int_equal(rig->peer->reliableDataInTransit, 0);
+    }
+}
+
+static void an_acknowledgement_that_nothing_goes_along_with_leaves_by_itself(void **state)
+{
+    struct enet_rig *rig = *state;
+    enet_rig_connect(rig);
+    queue_for_client(rig, 0);
+    enet_rig_serve(rig);
+    uint64_t before = *rig->traffic.packets_out;
+    enet_rig_send(rig, 10, true);
+    enet_host_flush(rig->client);
+    serve_ms(rig, 130);
+    assert_int_equal(rig->received, 1);
+    assert_int_equal(*rig->traffic.packets_out, before + 1);
+    enet_rig_serve_client(rig);
+    assert_int_equal(rig->peer->reliableDataInTransit, 0);
 }
 
 static void what_is_lost_is_sent_again_though_nothing_comes_in(void **state)
@@ -307,6 +349,60 @@ static void what_is_lost_is_sent_again_though_nothing_comes_in(void **state)
         enet_rig_serve(rig);
     }
     assert_int_equal(*rig->traffic.packets_out, before + 1);
+}
+
+static void what_is_lost_is_sent_again_though_snapshots_go_on(void **state)
+{
+    struct enet_rig *rig = *state;
+    uint8_t lost[1500];
+    enet_rig_connect(rig);
+    const ENetPeer *peer = &rig->host->enet->peers[0];
+    unsigned snapshots = 0;
+    for (unsigned i = 0; i < 8; i++) {
+        queue_for_client(rig, ENET_PACKET_FLAG_RELIABLE);
+        enet_rig_serve(rig);
+        assert_true(recv(rig->client->socket, lost, sizeof(lost), MSG_DONTWAIT) > 0);
+        while (!enet_list_empty(&peer->sentReliableCommands) && snapshots < 1000) {
+            snapshots++;
+            queue_for_client(rig, 0);
+            serve_ms(rig, 50);
+            enet_rig_serve_client(rig);
+        }
+    }
+    assert_true(snapshots < 80); // half a second each time
+}
+
+static void who_is_told_nothing_is_pinged(void **state)
+{
+    struct enet_rig *rig = *state;
+    enet_rig_connect(rig);
+    const ENetPeer *peer = &rig->host->enet->peers[0];
+    uint64_t before = *rig->traffic.packets_out;
+    serve_ms(rig, ENET_PEER_PING_INTERVAL - 300); // some have passed since it was connected
+    assert_int_equal(*rig->traffic.packets_out, before);
+    serve_ms(rig, 350);
+    assert_true(*rig->traffic.packets_out > before);
+    assert_false(enet_list_empty(&peer->sentReliableCommands));
+}
+
+static void what_waits_for_the_window_goes_on_when_it_opens(void **state)
+{
+    struct enet_rig *rig = *state;
+    enet_rig_connect(rig);
+    ENetPeer *peer = &rig->host->enet->peers[0];
+    for (unsigned i = 0; i < 40; i++) {
+        ENetPacket *packet = enet_packet_create(NULL, 10000, ENET_PACKET_FLAG_RELIABLE);
+        assert_non_null(packet);
+        assert_int_equal(enet_peer_send(peer, 0, packet), 0);
+    }
+    net_enet_host_wants_flush(rig->host, peer);
+    unsigned turns = 0; // seven windows; who is looked after every 50 ms only needs hundreds
+    do {
+        enet_rig_serve(rig);
+        enet_rig_serve_client(rig);
+        turns++;
+    } while (!enet_list_empty(&peer->outgoingCommands) && turns < 100);
+    assert_in_range(turns, 7, 30);
 }
 
 static void more_than_one_call_takes_is_read_in_one_turn(void **state)
@@ -336,13 +432,6 @@ static void send_byte(struct enet_rig *rig, bool reliable, uint16_t sequence)
     bytes_put_u16(bytes + size + 6, 1); // an unreliable one has its own number before it
     enet_rig_send_bytes(rig, bytes, size + (reliable ? 7 : 9));
     enet_rig_serve(rig);
-}
-
-static void serve_ms(struct enet_rig *rig, unsigned ms)
-{
-    for (unsigned i = 0; i < ms; i++) {
-        enet_rig_serve(rig);
-    }
 }
 
 // ENet counts what waits in a peer, and forgets to when it drops what has come too late.
@@ -422,7 +511,12 @@ int main(void)
         ONE(a_reliable_goodbye_is_acknowledged),
         ONE(many_goodbyes_at_once_all_count),
         ONE(acknowledgements_go_along_with_what_the_turn_sends),
+        ONE(an_acknowledgement_waits_for_what_is_about_to_be_sent),
+        ONE(an_acknowledgement_that_nothing_goes_along_with_leaves_by_itself),
         ONE(what_is_lost_is_sent_again_though_nothing_comes_in),
+        ONE(what_is_lost_is_sent_again_though_snapshots_go_on),
+        ONE(who_is_told_nothing_is_pinged),
+        ONE(what_waits_for_the_window_goes_on_when_it_opens),
         ONE(more_than_one_call_takes_is_read_in_one_turn),
         ONE(the_account_of_what_waits_is_put_right_when_nothing_does),
         ONE(without_memory_messages_are_refused_and_nobody_dies),
