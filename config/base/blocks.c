@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/base/prefetch.h"
+
 #define SMALLEST 64u
 
 #ifndef __has_feature
@@ -57,7 +59,10 @@ void *blocks_take(struct blocks *blocks, size_t size)
         return malloc(SMALLEST << class);
     }
     memcpy(&blocks->free[class], block, sizeof(block));
-    __builtin_prefetch(blocks->free[class], 1); // the next one to be taken has gone cold by now
+    const uint8_t *next = blocks->free[class];
+    if (next) { // has gone cold by now, with malloc's note of its size before it
+        prefetch(next - sizeof(size_t), 2 * sizeof(size_t));
+    }
     blocks->kept -= SMALLEST << class;
     return block;
 }
