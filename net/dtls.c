@@ -13,14 +13,16 @@
 #include <string.h>
 
 #include "config/base/clock.h"
+#include "config/base/prefetch.h"
 #include "config/secret.h"
 #include "net/handshake_rate.h"
 
-#define NOBODY           UINT32_MAX
-#define QUEUED_MAX       256 // datagrams of handshakes, in all
-#define DIAL_QUEUED_MAX  8
-#define QUEUED_PER_ENTRY 8
-#define TIMERS_NS        (50 * CLOCK_NS_PER_MS)
+#define NOBODY              UINT32_MAX
+#define QUEUED_MAX          256 // datagrams of handshakes, in all
+#define DIAL_QUEUED_MAX     8
+#define QUEUED_PER_ENTRY    8
+#define TIMERS_NS           (50 * CLOCK_NS_PER_MS)
+#define SESSION_FETCH_BYTES 128 // of a session, for a record
 
 enum entry_state {
     ENTRY_FREE,
@@ -43,6 +45,7 @@ struct entry {
     uint32_t rising; // place in net_dtls::rising
     unsigned queued;
     unsigned uses;
+    uint32_t user; // the latest
 };
 
 struct queued {
@@ -527,7 +530,8 @@ bool net_dtls_may_begin(struct net_dtls *dtls, const struct net_addr *remote)
     return admitted || dtls->setup.calls->admit(dtls->setup.user, remote);
 }
 
-struct net_dtls_handle net_dtls_use(struct net_dtls *dtls, const struct net_addr *remote)
+struct net_dtls_handle net_dtls_use(struct net_dtls *dtls, const struct net_addr *remote,
+                                    uint32_t user)
 {
     struct entry *entry = find(dtls, remote, false);
     if (!entry) {
@@ -536,7 +540,30 @@ struct net_dtls_handle net_dtls_use(struct net_dtls *dtls, const struct net_addr
     leave_rising(dtls, entry);
     entry->state = ENTRY_USED;
     entry->uses++;
+    entry->user = user;
     return handle_of(entry);
+}
+
+// Entries stay where they are, and whose this one is by then does not matter to a hint.
+const void *net_dtls_fetch(const struct net_dtls *dtls, const struct net_addr *remote)
+{
+    uint32_t at = *bucket_of(dtls, remote);
+    const struct entry *entry = at == NOBODY ? NULL : &dtls->entries[at];
+    if (entry) {
+        prefetch(entry, sizeof(*entry));
+    }
+    return entry;
+}
+
+bool net_dtls_fetch_use(const void *found, uint32_t *user)
+{
+    const struct entry *entry = found;
+    if (entry->state != ENTRY_USED) {
+        return false;
+    }
+    prefetch(entry->session, SESSION_FETCH_BYTES);
+    *user = entry->user;
+    return true;
 }
 
 void net_dtls_release(struct net_dtls *dtls, struct net_dtls_handle handle)

@@ -91,10 +91,16 @@ struct net_dtls_handle {
 // Somebody who has this address wants to begin something: may he? Whoever was admitted with a
 // session may once, without being asked for again.
 bool net_dtls_may_begin(struct net_dtls *dtls, const struct net_addr *remote) BASE_MUST_USE;
-// From now on the session of this address is in use; once more each time.
-struct net_dtls_handle net_dtls_use(struct net_dtls *dtls, const struct net_addr *remote);
+// From now on the session of this address is in use, by `user`; once more each time.
+struct net_dtls_handle net_dtls_use(struct net_dtls *dtls, const struct net_addr *remote,
+                                    uint32_t user);
 // One use less; the last one ends the session. No-op when it has ended.
 void net_dtls_release(struct net_dtls *dtls, struct net_dtls_handle handle);
+
+// Hints (config/base/prefetch): a datagram of this address is about to come. Looks up what, some
+// time later, tells who has used its session last; NULL if nobody does.
+const void *net_dtls_fetch(const struct net_dtls *dtls, const struct net_addr *remote);
+bool net_dtls_fetch_use(const void *found, uint32_t *user);
 
 // A session that was in use, or a dial's, has come to an end from outside.
 struct net_dtls_end {

@@ -115,22 +115,44 @@ static enum net_enet_filter_verdict filter_plain(void *user, const struct net_ad
 
 // Thousands of peers do not fit into the cache, and each datagram is for another one: waiting for
 // memory is most of what reading costs beside the kernel.
-static void fetch_plain(void *user, struct bytes_span datagram, unsigned step)
+static void fetch_peer(const struct net_enet_host *host, size_t index, unsigned step)
 {
-    struct net_enet_host *host = user;
-    struct net_enet_guard_head head;
-    if (!net_enet_guard_head(datagram, &head) || head.peer >= host->peers_used) {
+    if (index >= host->peers_used || step >= NET_ENET_PEER_FETCH_STEPS) {
         return;
     }
-    const ENetPeer *peer = &host->enet->peers[head.peer];
+    const ENetPeer *peer = &host->enet->peers[index];
     if (step == 0) {
         prefetch(peer, sizeof(*peer));
-        prefetch(&host->peers[head.peer], sizeof(*host->peers));
+        prefetch(&host->peers[index], sizeof(*host->peers));
     } else if (step == 1) {
         prefetch(peer->channels, host->setup.channels * sizeof(ENetChannel));
     }
     if (host->setup.calls->fetch) {
         host->setup.calls->fetch(host->setup.user, peer, step);
+    }
+}
+
+static void fetch_plain(void *user, const struct net_addr *from, struct bytes_span datagram,
+                        const void **found, unsigned step)
+{
+    struct net_enet_guard_head head;
+    (void)from, (void)found;
+    if (net_enet_guard_head(datagram, &head)) {
+        fetch_peer(user, head.peer, step);
+    }
+}
+
+// Which peer it is for cannot be read yet, but who has the session that it belongs to is known.
+static void fetch_dtls(void *user, const struct net_addr *from, struct bytes_span datagram,
+                       const void **found, unsigned step)
+{
+    const struct net_enet_host *host = user;
+    uint32_t index;
+    (void)datagram;
+    if (step == 0) {
+        *found = net_dtls_fetch(host->dtls, from);
+    } else if (*found && net_dtls_fetch_use(*found, &index)) {
+        fetch_peer(host, index, step - 1);
     }
 }
 
@@ -364,7 +386,8 @@ static void on_event(struct net_enet_host *host, const ENetEvent *event)
         *known = (struct net_enet_peer){.host = host};
         if (host->dtls) {
             net_enet_host_remote(host, event->peer, &remote);
-            known->session = net_dtls_use(host->dtls, &remote);
+            known->session =
+                net_dtls_use(host->dtls, &remote, (uint32_t)net_enet_host_index(host, event->peer));
         }
     }
     host->setup.calls->event(host->setup.user, event);
@@ -601,7 +624,7 @@ static bool open_socket(struct net_enet_host *host)
     const struct net_enet_setup *setup = &host->setup;
     host->filter = (struct net_enet_filter){
         .wants_more = wants_more,
-        .fetch = host->dtls ? NULL : fetch_plain,
+        .fetch = host->dtls ? fetch_dtls : fetch_plain,
         .receive = host->dtls    ? filter_dtls
                    : setup->bind ? filter_plain
                                  : NULL,

@@ -17,13 +17,16 @@
 #include "net/transport.h"
 #include "net/udp_cookie.h"
 
+// What a datagram leads to once it is known whose it is, which takes a step with DTLS.
+#define NET_ENET_PEER_FETCH_STEPS (NET_ENET_FETCH_STEPS - 1)
+
 struct net_enet_user {
     // A stranger asks to connect: may he? Not asked of a dial.
     bool (*admit)(void *user, const struct net_addr *remote);
     // As from enet_host_service(); never NONE. A received packet is the user's to destroy.
     void (*event)(void *user, const ENetEvent *event);
-    // A packet of this peer is about to come, as in struct net_enet_filter. Not with DTLS. May be
-    // NULL.
+    // A packet of this peer is about to come, as in struct net_enet_filter, in
+    // NET_ENET_PEER_FETCH_STEPS steps. May be NULL.
     void (*fetch)(void *user, const ENetPeer *peer, unsigned step);
     // With DTLS. What the next session begins with, a reference of its own; and a client who got
     // none (see struct net_dtls_user).

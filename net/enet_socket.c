@@ -41,6 +41,7 @@ struct batch_in {
     struct iovec iov[NET_ENET_BATCH_IN];
     struct sockaddr_storage names[NET_ENET_BATCH_IN];
     uint8_t bytes[NET_ENET_BATCH_IN][BUFFER_BYTES];
+    const void *found[NET_ENET_BATCH_IN]; // the filter's
     unsigned count, next;
 };
 
@@ -290,11 +291,16 @@ static ssize_t receive_one(struct net_enet_socket *socket, uint8_t *bytes, size_
 static void fetch(const struct net_enet_socket *socket, unsigned at)
 {
     const struct net_enet_filter *filter = socket->filter;
-    const struct batch_in *in = socket->in;
+    struct batch_in *in = socket->in;
+    struct net_addr from;
+    if (filter->fetch && at < in->count) {
+        net_addr_from_sockaddr(&from, &in->names[at]);
+    }
     for (unsigned step = 0; filter->fetch && step < NET_ENET_FETCH_STEPS; step++) {
         unsigned i = at - step * FETCH_APART; // before the first one it is beyond the last
         if (i < in->count) {
-            filter->fetch(filter->user, bytes_of(in->bytes[i], in->headers[i].msg_len), step);
+            filter->fetch(filter->user, step == 0 ? &from : NULL,
+                          bytes_of(in->bytes[i], in->headers[i].msg_len), &in->found[i], step);
         }
     }
 }

@@ -28,7 +28,7 @@
 #define NET_ENET_SOCKET_USED 128
 
 // In how many steps what a datagram leads to is fetched.
-#define NET_ENET_FETCH_STEPS 5
+#define NET_ENET_FETCH_STEPS 6
 
 // What ENet calls an address: IPv4 as in s_addr or a stand-in for IPv6, and a port as a number.
 struct net_enet_name {
@@ -47,9 +47,10 @@ struct net_enet_filter {
     // Asked before each datagram: false ends the reading for now. May be NULL.
     bool (*wants_more)(void *user);
     // What a datagram is for should be in the cache when its turn comes: told of each in
-    // NET_ENET_FETCH_STEPS steps, each when what the one before has had fetched is there. May be
-    // NULL.
-    void (*fetch)(void *user, struct bytes_span datagram, unsigned step);
+    // NET_ENET_FETCH_STEPS steps, each when what the one before has had fetched is there. `from`
+    // is told in the first step, what is found then can be kept in *found. May be NULL.
+    void (*fetch)(void *user, const struct net_addr *from, struct bytes_span datagram,
+                  const void **found, unsigned step);
     // May change the datagram in place (`room` bytes from its start are there) and its size. May be
     // NULL for a dial.
     enum net_enet_filter_verdict (*receive)(void *user, const struct net_addr *from,

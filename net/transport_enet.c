@@ -387,7 +387,8 @@ static void on_failed(void *user, const struct net_addr *remote, const char *pro
     net_tls_log_failure(endpoint->base.url, ++endpoint->hub->last_number, remote, problem, alert);
 }
 
-_Static_assert(NET_ENET_FETCH_STEPS == 1 + NET_LINK_FETCH_STEPS, "the link, and what it leads to");
+_Static_assert(NET_ENET_PEER_FETCH_STEPS == 1 + NET_LINK_FETCH_STEPS,
+               "the link, and what it leads to");
 
 static void on_fetch(void *user, const ENetPeer *peer, unsigned step)
 {

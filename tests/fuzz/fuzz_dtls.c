@@ -59,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct dtls_rig *rig = state;
     const struct net_addr player = dtls_rig_address(1, 1000), other = dtls_rig_address(2, 1000);
     struct dtls_client *client = dtls_rig_connect(rig, &player);
-    net_dtls_use(rig->server, &player);
+    net_dtls_use(rig->server, &player, 0);
     dtls_rig_dial(rig, &other);
     for (unsigned i = 0; i < 3; i++) { // up to where the server has answered
         dtls_rig_deliver(rig);

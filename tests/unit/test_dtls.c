@@ -254,7 +254,7 @@ static void a_record_with_any_bit_changed_is_none_and_harms_nobody(void **state)
     struct dtls_rig *rig = *state;
     struct net_addr addr = dtls_rig_address(1, 1000);
     struct dtls_client *client = dtls_rig_connect(rig, &addr);
-    net_dtls_use(rig->server, &addr);
+    net_dtls_use(rig->server, &addr, 0);
     struct dtls_datagram sealed = *dtls_rig_send(client, greeting, sizeof(greeting));
     for (size_t bit = 0; bit < 8 * sealed.size; bit++) {
         sealed.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
@@ -281,7 +281,7 @@ static void a_handshake_that_is_sent_again_does_not_end_the_session(void **state
         dtls_rig_advance(rig);
     }
     dtls_rig_settle(rig);
-    net_dtls_use(rig->server, &addr);
+    net_dtls_use(rig->server, &addr, 0);
     for (unsigned i = 0; i < 3 * count; i++) {
         const struct dtls_datagram *again = &seen[i % count];
         if (again->to_server) {
@@ -418,7 +418,7 @@ static void a_session_in_use_is_kept(void **state)
     struct dtls_rig *rig = *state;
     struct net_addr addr = dtls_rig_address(1, 1000);
     struct dtls_client *client = dtls_rig_connect(rig, &addr);
-    struct net_dtls_handle handle = net_dtls_use(rig->server, &addr);
+    struct net_dtls_handle handle = net_dtls_use(rig->server, &addr, 0);
     assert_int_not_equal(handle.index, 0);
     assert_false(rising(rig));
     pass_time(rig, 10 * DTLS_RIG_PATIENCE_NS);
@@ -482,8 +482,8 @@ static void the_last_use_ends_the_session_and_the_peer_hears_it(void **state)
     struct dtls_rig *rig = *state;
     struct net_addr addr = dtls_rig_address(1, 1000);
     struct dtls_client *client = dtls_rig_connect(rig, &addr);
-    struct net_dtls_handle first = net_dtls_use(rig->server, &addr);
-    struct net_dtls_handle second = net_dtls_use(rig->server, &addr);
+    struct net_dtls_handle first = net_dtls_use(rig->server, &addr, 0);
+    struct net_dtls_handle second = net_dtls_use(rig->server, &addr, 0);
     struct net_dtls_end end;
     net_dtls_release(rig->server, first);
     assert_non_null(dtls_rig_reply(client, greeting, sizeof(greeting)));
@@ -496,12 +496,30 @@ static void the_last_use_ends_the_session_and_the_peer_hears_it(void **state)
     net_dtls_release(rig->server, second); // long gone
 }
 
+static void who_uses_a_session_is_told_while_it_is_used(void **state)
+{
+    struct dtls_rig *rig = *state;
+    struct net_addr addr = dtls_rig_address(1, 1000);
+    uint32_t user = 0;
+    assert_null(net_dtls_fetch(rig->server, &addr));
+    dtls_rig_connect(rig, &addr);
+    const void *found = net_dtls_fetch(rig->server, &addr);
+    assert_non_null(found);
+    assert_false(net_dtls_fetch_use(found, &user));
+    struct net_dtls_handle handle = net_dtls_use(rig->server, &addr, 7);
+    assert_true(net_dtls_fetch_use(found, &user));
+    assert_int_equal(user, 7);
+    net_dtls_release(rig->server, handle);
+    assert_false(net_dtls_fetch_use(found, &user));
+    assert_null(net_dtls_fetch(rig->server, &addr));
+}
+
 static void a_peer_that_says_goodbye_ends_what_uses_its_session(void **state)
 {
     struct dtls_rig *rig = *state;
     struct net_addr addr = dtls_rig_address(1, 1000);
     struct dtls_client *client = dtls_rig_connect(rig, &addr);
-    struct net_dtls_handle used = net_dtls_use(rig->server, &addr);
+    struct net_dtls_handle used = net_dtls_use(rig->server, &addr, 0);
     net_dtls_destroy(client->table);
     client->table = NULL;
     rig->client_count = 0;
@@ -520,7 +538,7 @@ static void a_new_handshake_takes_the_place_of_the_old_session_when_it_is_done(v
     struct net_addr addr = dtls_rig_address(1, 1000);
     struct net_dtls_end end;
     struct dtls_client *old = dtls_rig_connect(rig, &addr);
-    net_dtls_use(rig->server, &addr);
+    net_dtls_use(rig->server, &addr, 0);
     struct dtls_client *again = dtls_rig_dial(rig, &addr);
     for (unsigned i = 0; i < 20 && !net_dtls_is_up(again->table); i++) {
         assert_non_null(dtls_rig_send(old, greeting, sizeof(greeting)));
@@ -544,7 +562,7 @@ static void sessions_come_and_go_without_end(void **state)
     struct net_addr addr = dtls_rig_address(1, 1000);
     for (unsigned i = 0; i < 3 * (DTLS_RIG_SESSIONS + DTLS_RIG_RISING); i++) {
         struct dtls_client *client = dtls_rig_connect(rig, &addr);
-        net_dtls_release(rig->server, net_dtls_use(rig->server, &addr));
+        net_dtls_release(rig->server, net_dtls_use(rig->server, &addr, 0));
         dtls_rig_settle(rig);
         net_dtls_destroy(client->table);
         client->table = NULL;
@@ -606,6 +624,7 @@ int main(void)
         ONE(one_handshake_cannot_fill_the_queue),
         ONE(whoever_was_admitted_may_begin_once_unasked),
         ONE(the_last_use_ends_the_session_and_the_peer_hears_it),
+        ONE(who_uses_a_session_is_told_while_it_is_used),
         ONE(a_peer_that_says_goodbye_ends_what_uses_its_session),
         ONE(a_new_handshake_takes_the_place_of_the_old_session_when_it_is_done),
         ONE(sessions_come_and_go_without_end),
