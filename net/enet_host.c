@@ -113,6 +113,13 @@ static enum net_enet_filter_verdict filter_plain(void *user, const struct net_ad
     return NET_ENET_FILTER_TAKE;
 }
 
+// What a peer has beside itself, which tells where.
+static void fetch_around(const struct net_enet_host *host, const ENetPeer *peer)
+{
+    prefetch(peer->channels, host->setup.channels * sizeof(ENetChannel));
+    prefetch(&host->peers[net_enet_host_index(host, peer)], sizeof(*host->peers));
+}
+
 // Thousands of peers do not fit into the cache, and each datagram is for another one: waiting for
 // memory is most of what reading costs beside the kernel.
 static void fetch_peer(const struct net_enet_host *host, size_t index, unsigned step)
@@ -123,9 +130,8 @@ static void fetch_peer(const struct net_enet_host *host, size_t index, unsigned 
     const ENetPeer *peer = &host->enet->peers[index];
     if (step == 0) {
         prefetch(peer, sizeof(*peer));
-        prefetch(&host->peers[index], sizeof(*host->peers));
     } else if (step == 1) {
-        prefetch(peer->channels, host->setup.channels * sizeof(ENetChannel));
+        fetch_around(host, peer);
     }
     if (host->setup.calls->fetch) {
         host->setup.calls->fetch(host->setup.user, peer, step);
@@ -727,7 +733,18 @@ void net_enet_host_remote(struct net_enet_host *host, const ENetPeer *peer, stru
     net_enet_socket_real(host->socket, &name, addr);
 }
 
-// ENet's host is large, but little of it is used for a few commands.
+// ENet's host is large, but little of it is used for a few commands. A listener's is in use anyway.
+static void fetch_dial(const struct net_enet_host *host)
+{
+    const ENetHost *enet = host->enet;
+    prefetch(enet, offsetof(ENetHost, commands[2]));
+    prefetch(&enet->bufferCount, sizeof(enet->bufferCount) + 4 * sizeof(enet->buffers[0]));
+    prefetch(&enet->checksum,
+             offsetof(ENetHost, packetData) - offsetof(ENetHost, checksum) + FETCH_BYTES);
+    prefetch(&enet->receivedAddress, sizeof(*enet) - offsetof(ENetHost, receivedAddress));
+    prefetch(host->socket, NET_ENET_SOCKET_USED);
+}
+
 void net_enet_host_fetch(const struct net_enet_host *host, const ENetPeer *peer, unsigned step)
 {
     if (step == 0) {
@@ -735,15 +752,10 @@ void net_enet_host_fetch(const struct net_enet_host *host, const ENetPeer *peer,
         prefetch(peer, sizeof(*peer));
         return;
     }
-    const ENetHost *enet = host->enet;
-    prefetch(enet, offsetof(ENetHost, commands[2]));
-    prefetch(&enet->bufferCount, sizeof(enet->bufferCount) + 4 * sizeof(enet->buffers[0]));
-    prefetch(&enet->checksum,
-             offsetof(ENetHost, packetData) - offsetof(ENetHost, checksum) + FETCH_BYTES);
-    prefetch(&enet->receivedAddress, sizeof(*enet) - offsetof(ENetHost, receivedAddress));
-    prefetch(peer->channels, host->setup.channels * sizeof(ENetChannel));
-    prefetch(host->peers, sizeof(*host->peers));
-    prefetch(host->socket, NET_ENET_SOCKET_USED);
+    fetch_around(host, peer);
+    if (!listens(host)) {
+        fetch_dial(host);
+    }
 }
 
 bool net_enet_host_left(const struct net_enet_host *host, const ENetPeer *peer)

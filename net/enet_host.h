@@ -129,7 +129,8 @@ bool net_enet_host_connect(struct net_enet_host *host, const char *name, uint64_
 // Forgets a peer at once, without a word to him and without an event.
 void net_enet_host_drop(struct net_enet_host *host, ENetPeer *peer);
 void net_enet_host_remote(struct net_enet_host *host, const ENetPeer *peer, struct net_addr *addr);
-// For a dial: something will be read or sent soon; in steps 0 and 1, as in struct net_enet_filter.
+// Something will be sent to this peer soon, or by a dial read; in steps 0 and 1, as in struct
+// net_enet_filter.
 void net_enet_host_fetch(const struct net_enet_host *host, const ENetPeer *peer, unsigned step);
 // True when a peer that is gone now had said goodbye, false when it was lost.
 bool net_enet_host_left(const struct net_enet_host *host, const ENetPeer *peer);
