@@ -133,20 +133,20 @@ static void a_dial_that_was_refused_receives_what_has_come_since(void **state)
 
 // ---- a listener
 
-static struct net_enet_socket *listen_with(struct fixture *fixture)
+// Somebody has said hello to it.
+static struct net_enet_socket *greeted_listener(struct fixture *fixture)
 {
     const struct net_addr loopback = {.ip = {[10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1}};
     struct net_enet_socket *listener = net_enet_socket_listen(&loopback, &filter, &fixture->drops);
     assert_non_null(listener);
+    send_to(fixture, listener, "hello");
+    net_enet_socket_begin(listener, 0, true);
     return listener;
 }
 
 static void a_listener_receives_what_is_behind_an_error(void **state)
 {
-    struct fixture *fixture = *state;
-    struct net_enet_socket *listener = listen_with(fixture);
-    send_to(fixture, listener, "hello");
-    net_enet_socket_begin(listener, 0, true);
+    struct net_enet_socket *listener = greeted_listener(*state);
     refusals = 1;
     assert_int_equal(receive(listener), 5);
     assert_int_equal(receive(listener), 0);
@@ -155,10 +155,7 @@ static void a_listener_receives_what_is_behind_an_error(void **state)
 
 static void errors_without_end_end_the_turn_and_no_more(void **state)
 {
-    struct fixture *fixture = *state;
-    struct net_enet_socket *listener = listen_with(fixture);
-    send_to(fixture, listener, "hello");
-    net_enet_socket_begin(listener, 0, true);
+    struct net_enet_socket *listener = greeted_listener(*state);
     refusals = 1000;
     assert_int_equal(receive(listener), 0);
     assert_in_range(refusals, 900, 999);
