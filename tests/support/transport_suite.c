@@ -36,6 +36,8 @@ struct end {
     uint8_t last[LIMIT_MESSAGE_BYTES];
     uint32_t last_sequence;
     bool out_of_order;
+    unsigned fetched;       // a bit for each step that was asked for since the last message
+    bool foreseen;          // at the last message: all of them
     bool echo;              // answers every message with itself
     uint16_t close_on_open; // close with it from the handler; 0: do not
     uint16_t close_on_message;
@@ -84,6 +86,8 @@ static void on_message(void *user, struct net_link *link, struct bytes_span mess
     assert_ptr_equal(link, end->link);
     assert_false(end->closed);
     assert_true(message.size <= LIMIT_MESSAGE_BYTES);
+    end->foreseen = end->fetched == (1u << NET_LINK_FETCH_STEPS) - 1;
+    end->fetched = 0;
     end->messages++;
     end->last_size = (uint32_t)message.size;
     memcpy(end->last, message.data, message.size);
@@ -114,10 +118,19 @@ static void on_closed(void *user, struct net_link *link, uint16_t code, const ch
     snprintf(end->close_reason, sizeof(end->close_reason), "%s", reason);
 }
 
+static void on_fetch(void *user, unsigned step)
+{
+    struct end *end = user;
+    assert_non_null(end->link);
+    assert_in_range(step, 0, NET_LINK_FETCH_STEPS - 1);
+    end->fetched |= 1u << step;
+}
+
 static const struct net_link_handler handler = {
     .opened = on_opened,
     .message = on_message,
     .closed = on_closed,
+    .fetch = on_fetch,
 };
 
 static uint16_t on_accept(void *user, struct net_link *link)
@@ -349,6 +362,29 @@ static void an_unreliable_message_passes_both_ways(void **state)
     RUN_UNTIL(fixture, fixture->server.messages == 1 && fixture->client.messages == 1);
     expect_last(&fixture->server, 500, 1);
     expect_last(&fixture->client, 500, 1);
+}
+
+static void messages_are_foreseen_or_not_while_the_link_is_open(void **state)
+{
+    struct fixture *fixture = *state;
+    const bool foresees = fixture->suite->foresees;
+    connect_both(fixture);
+    for (unsigned i = 1; i <= 3; i++) {
+        for (unsigned step = 0; step < NET_LINK_SEND_FETCH_STEPS; step++) {
+            net_link_fetch(fixture->client.link, step); // changes nothing
+            net_link_fetch(fixture->server.link, step);
+        }
+        send_message(&fixture->client, 10, i, NET_RELIABLE);
+        send_message(&fixture->server, 10, i, NET_RELIABLE);
+        RUN_UNTIL(fixture, fixture->server.messages == i && fixture->client.messages == i);
+        assert_int_equal(fixture->server.foreseen, foresees);
+        assert_int_equal(fixture->client.foreseen, foresees);
+    }
+    end_close(&fixture->server, NET_CLOSE_NORMAL);
+    fixture->server.fetched = 0;
+    send_message(&fixture->client, 10, 4, NET_RELIABLE); // it has not heard of the end yet
+    RUN_UNTIL(fixture, fixture->client.closed && net_hub_link_count(fixture->server_hub) == 0);
+    assert_int_equal(fixture->server.fetched, 0);
 }
 
 // The public seam asserts the limit, so this goes round it, as a hostile peer would.
@@ -594,6 +630,7 @@ int transport_suite_run(const struct transport_suite *suite)
         ONE(opens_on_both_sides),
         ONE(messages_of_every_size_pass_both_ways),
         ONE(an_unreliable_message_passes_both_ways),
+        ONE(messages_are_foreseen_or_not_while_the_link_is_open),
         ONE(an_oversize_message_is_never_delivered),
         ONE(reliable_messages_keep_their_order),
         ONE(a_payload_shared_by_sends_arrives_each_time),

@@ -14,6 +14,7 @@ struct transport_suite {
     bool one_hub;     // server and client meet inside one hub (memory)
     bool opens_early; // the kernel answers a dial before the server is asked (tcp)
     bool stream;      // unreliable means newest wins: a backlog is replaced, not sent
+    bool foresees;    // messages are announced by the handler's fetch
     // Called after both hubs are made and before anything listens: certificates, trust. May be
     // NULL; `finish` undoes it after the hubs are finished.
     void (*prepare)(struct net_hub *server, struct net_hub *client);

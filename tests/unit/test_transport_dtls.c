@@ -15,6 +15,7 @@ int main(void)
     static const struct transport_suite suite = {
         .name = "dtls",
         .listen_url = "dtls://127.0.0.1:0",
+        .foresees = true,
         .prepare = transport_suite_make_certificate,
         .finish = transport_suite_drop_certificate,
         .vanish_code = NET_CLOSE_GOING_AWAY, // nobody goes without a goodbye that can be believed

@@ -34,8 +34,6 @@ struct fixture {
     bool refuse_address;
     uint16_t closed_code; // of the last link that was ended from below
     unsigned closed_count;
-    unsigned fetched; // a bit for each step that was asked for since the last message
-    bool foreseen;    // at the last message: all of them
 };
 
 static void on_opened(void *user, struct net_link *link)
@@ -58,21 +56,6 @@ static void on_closed(void *user, struct net_link *link, uint16_t code, const ch
     assert_string_equal(reason, net_close_text(code));
     fixture->closed_code = code;
     fixture->closed_count++;
-}
-
-static void on_fetch(void *user, unsigned step)
-{
-    struct fixture *fixture = user;
-    assert_in_range(step, 0, NET_LINK_FETCH_STEPS - 1);
-    fixture->fetched |= 1u << step;
-}
-
-static void on_foreseen(void *user, struct net_link *link, struct bytes_span message)
-{
-    struct fixture *fixture = user;
-    on_message(user, link, message);
-    fixture->foreseen = fixture->fetched == (1u << NET_LINK_FETCH_STEPS) - 1;
-    fixture->fetched = 0;
 }
 
 static const struct net_link_handler handler = {
@@ -227,30 +210,6 @@ static void stock_run_until_accepted(struct fixture *fixture, struct stock *stoc
 }
 
 // ---- the tests
-
-static void a_message_is_foreseen_in_every_step_as_long_as_the_link_is_open(void **state)
-{
-    struct fixture *fixture = *state;
-    static const struct net_link_handler foreseeing = {
-        .message = on_foreseen, .closed = on_closed, .fetch = on_fetch};
-    connect_clients(fixture, 1);
-    net_link_attach(fixture->accepted[0], &foreseeing, fixture);
-    struct net_payload *payload = net_payload_create(bytes_of_string("hello"));
-    for (unsigned i = 1; i <= 3; i++) {
-        for (unsigned step = 0; step < NET_LINK_SEND_FETCH_STEPS; step++) {
-            net_link_fetch(fixture->dialled[0], step); // changes nothing
-        }
-        net_link_send(fixture->dialled[0], payload, NET_RELIABLE);
-        RUN_UNTIL(fixture, fixture->messages == i);
-        assert_true(fixture->foreseen);
-    }
-    net_link_close(fixture->accepted[0], NET_CLOSE_NORMAL, NULL);
-    fixture->fetched = 0;
-    net_link_send(fixture->dialled[0], payload, NET_RELIABLE); // it has not heard of the end yet
-    RUN_UNTIL(fixture, fixture->closed_count == 1 && net_hub_link_count(&fixture->server) == 0);
-    assert_int_equal(fixture->fetched, 0);
-    net_payload_unref(payload);
-}
 
 static void a_payload_for_many_is_held_once(void **state)
 {
@@ -577,11 +536,11 @@ int main(void)
     static const struct transport_suite suite = {
         .name = "udp",
         .listen_url = "udp://127.0.0.1:0",
+        .foresees = true,
         .vanish = vanish,
         .vanish_ms = 11000,
     };
     const struct CMUnitTest tests[] = {
-        ONE(a_message_is_foreseen_in_every_step_as_long_as_the_link_is_open),
         ONE(a_payload_for_many_is_held_once),
         ONE(another_payload_is_not_taken_for_the_last_one),
         ONE(a_peer_that_plays_is_read_at_ticks_only),
